@@ -1,6 +1,6 @@
-"""Progress bars: bytes of one file or of many, or things counted, on a terminal; silence elsewhere.
+"""Progress bars for transferred bytes and for counted items, shown on a terminal only.
 
-Also how people read a number of bytes.
+`readable_size` formats a number of bytes for people.
 """
 
 import threading
@@ -35,19 +35,19 @@ class FileProgress(Protocol):
 
 
 class TransferBar:
-    """A bar for transfers, a context manager; it goes away when they are done. May be used from many threads.
+    """A progress bar of transfers: a context manager that removes the bar at its end. Threads may share it.
 
     Parameters
     ----------
     name : str
-        Shown before the bar.
+        The label of the bar.
     size : int or None
-        Bytes of all files whose size is known; None where none is.
+        Total bytes of all files of known size; None if no size is known.
 
     Attributes
     ----------
     stop : Stop
-        Makes all transfers that report here end.
+        The signal that ends all transfers of this bar.
 
     Examples
     --------
@@ -76,18 +76,18 @@ class TransferBar:
             self._bar.close()
 
     def file(self, size: int | None) -> FileProgress:
-        """Return what counts the bytes of one file of that size (None: unknown, and not part of the whole yet)."""
+        """Return the progress of one file; a size of None is unknown and not yet part of the total."""
         return _Share(self, size)
 
     def grow(self, size: int) -> None:
-        """Add the size of a file that was not known before."""
+        """Add the size of a file to the total when it becomes known."""
         with self._lock:
             if self._bar is not None:
                 self._bar.total = (self._bar.total or 0) + size
                 self._bar.refresh()
 
     def add(self, count: int) -> None:
-        """Count bytes; negative: that are to come again. Raises CancelledError if all is to end."""
+        """Add received bytes (negative: to be received again). Raises CancelledError if the transfers must end."""
         self.stop.check()
         with self._lock:
             if self._bar is not None:
@@ -96,7 +96,7 @@ class TransferBar:
 
 @cache
 def _bar_class() -> "type[tqdm[Any]]":
-    """Return tqdm with a lock of its own: the default one is shared with forked processes, which can block it."""
+    """Return tqdm with a separate lock: the default lock is shared with forked processes, which can block it."""
     from tqdm import tqdm
 
     class Bar(tqdm):
@@ -107,7 +107,7 @@ def _bar_class() -> "type[tqdm[Any]]":
 
 
 class _Share:
-    """One file's share of a bar."""
+    """The progress of one file within a bar."""
 
     def __init__(self, bar: TransferBar, size: int | None) -> None:
         self._bar = bar
@@ -126,7 +126,7 @@ class _Share:
 
 
 def counted(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
-    """Pass things on, below a bar that goes away when the last one is through.
+    """Yield items, and show their number in a bar that is removed after the last one.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def counted(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
 
 
 def readable_size(size: float) -> str:
-    """Say bytes in words, in powers of 1000.
+    """Format a number of bytes in units of powers of 1000.
 
     Examples
     --------

