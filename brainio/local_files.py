@@ -30,7 +30,7 @@ _KINDS = (
 
 
 def home_folder() -> Path:
-    """Return what the environment variable `BRAINIO_HOME` names, else `~/.brainio`; it need not exist.
+    """Return the folder that the environment variable `BRAINIO_HOME` names, by default `~/.brainio`; it may not exist.
 
     Raises
     ------
@@ -52,12 +52,12 @@ def home_folder() -> Path:
 
 
 def absolute_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path that a user wrote as an absolute one, with `~` and `~USER` expanded; it need not exist.
+    """Return the absolute form of a path that a user wrote, with `~` and `~USER` expanded; it may not exist.
 
     Raises
     ------
     LocationError
-        It can be no path, the home folder is not known, or the path is relative to a working folder that was deleted.
+        The text cannot be a path, the home folder is unknown, or the path is relative to a deleted working folder.
 
     Examples
     --------
@@ -77,12 +77,12 @@ def absolute_path(path: str | os.PathLike[str]) -> Path:
 
 
 def require_possible_path(path: str | os.PathLike[str]) -> None:
-    """Refuse a text that no file system takes for a path, before the operating system raises errors of its own.
+    """Check that a text can be a path, so that the operating system raises no errors of its own.
 
     Raises
     ------
     LocationError
-        It holds a NUL character, or it or one of its parts is too long.
+        The text contains a NUL character, or it or one of its parts is too long.
 
     Examples
     --------
