@@ -189,7 +189,7 @@ class WorkerProcess:
                     process.wait()
                 return answer
             if process.wait() != _IDLE:  # it ended just before the call
-                raise WorkerError(_end_in_words(process.returncode, subject, limits))
+                raise WorkerError(_describe_end(process.returncode, subject, limits))
 
     def _running(self) -> subprocess.Popen[bytes]:
         process = self._process
@@ -310,7 +310,7 @@ def _over_memory(subject: str, limits: Limits) -> str:
     )
 
 
-def _end_in_words(code: int, subject: str, limits: Limits | None) -> str:
+def _describe_end(code: int, subject: str, limits: Limits | None) -> str:
     if code >= 0:
         command = f"{sys.executable} -m brainio.worker_process"
         return f"{subject}: the worker process ended with exit code {code}. Look whether `{command}` starts"

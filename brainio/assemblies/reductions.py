@@ -295,7 +295,7 @@ def reduce_lazy_groups(
     """
     example = reduce_groups(method, np.zeros(1, values.dtype), 0, GroupNumbers(np.zeros(1, dtype=int), 1))
     if method == "median":
-        return _reduce_whole_rows(values, axis, groups, example.dtype, skipna)
+        return _reduce_rows_at_once(values, axis, groups, example.dtype, skipna)
     chain = _BlockChain(values, axis, groups)
     if method in ("mean", "var", "std"):
         state = chain.run(_BlockSums(skipna, np.dtype(float)))
@@ -449,7 +449,8 @@ def _finish_state(state: State, *, finish: Callable[[State], np.ndarray], dtype:
         return finish(state).astype(dtype)
 
 
-def _reduce_whole_rows(values: Any, axis: int, groups: GroupNumbers, dtype: np.dtype, skipna: bool) -> Any:
+def _reduce_rows_at_once(values: Any, axis: int, groups: GroupNumbers, dtype: np.dtype, skipna: bool) -> Any:
+    """Reduce each row by its median, which needs all values of a row in one chunk."""
     sizes = {a: -1 if a == axis else "auto" for a in range(values.ndim)}
     rows = values.rechunk(sizes, block_size_limit=64 << 20)
     chunks = [(groups.size,) if a == axis else sizes for a, sizes in enumerate(rows.chunks)]

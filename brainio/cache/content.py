@@ -286,13 +286,13 @@ class Cache:
 
     @contextmanager
     def _incoming(self, expected: ExpectedContent, key: str) -> Iterator[IncomingFile]:
-        def publish(partial: Path, verified_as: Fingerprint, digests: dict[str, str]) -> Path:
+        def move_into_place(partial: Path, verified_as: Fingerprint, digests: dict[str, str]) -> Path:
             path = self._own.publish(partial, verified_as, expected.name, digests["sha1"], digests.get("sha256"))
             if not expected.sha1 and expected.sha256:
                 self.record_location(expected.key, None, digests["sha1"], expected.name)
             return path
 
-        incoming = IncomingFile(self.root, expected, key, publish)
+        incoming = IncomingFile(self.root, expected, key, move_into_place)
         try:
             yield incoming
         finally:

@@ -41,7 +41,7 @@ class ExpectedContent:
 
     @classmethod
     def of(cls, name: str, sha1: str | None, sha256: str | None, size: int | None) -> "ExpectedContent":
-        """Create one; raise IntegrityError if a digest is malformed."""
+        """Describe the expected content of a file; raise IntegrityError if a digest is malformed."""
         return cls(name, sha1 and normalize_digest(sha1), sha256 and normalize_digest(sha256, "sha256"), size)
 
     @property

@@ -106,7 +106,7 @@ def read_card(entry: "Entry") -> Card:
     if not entry.card:
         return {}
     try:
-        return _read_once(entry.base, entry.card) if is_card_slow(entry) else read_current_card(entry)
+        return _read_memoized(entry.base, entry.card) if is_card_slow(entry) else read_current_card(entry)
     except UNREADABLE as error:
         if not isinstance(error, OfflineError):  # offline, missing cards are expected
             warnings.warn(
@@ -229,7 +229,7 @@ def _check_values(card: Card) -> None:
     raise ValueError(f"the card has more than {_MAX_DEPTH} levels")
 
 
-def _read_once(base: str, place: str) -> Card:
+def _read_memoized(base: str, place: str) -> Card:
     result = _result(base, place)
     if isinstance(result, Exception):
         raise result

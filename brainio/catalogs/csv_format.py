@@ -258,11 +258,13 @@ def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], sour
         return text
     records = _records(text)
     columns, blanks = [*header, *added], [""] * len(added)
-    widened = [_widened(next(records), added)]
+    lines = [_with_appended_cells(next(records), added)]
     for record in records:
         is_changed = record.line in changed
-        widened.append(_written(changed[record.line], columns, record) if is_changed else _widened(record, blanks))
-    return "".join(widened)
+        lines.append(
+            _written(changed[record.line], columns, record) if is_changed else _with_appended_cells(record, blanks)
+        )
+    return "".join(lines)
 
 
 def _written(row: Row, columns: Sequence[str], record: _Record) -> str:
@@ -316,12 +318,14 @@ def with_rows_behind(text: str, rows: Sequence[Mapping[str, str]]) -> str:
     known = set(header)
     added = list(dict.fromkeys(column for row in rows for column in row if column not in known))
     if added:
-        text = "".join(_widened(record, added if record is records[0] else [""] * len(added)) for record in records)
+        text = "".join(
+            _with_appended_cells(record, added if record is records[0] else [""] * len(added)) for record in records
+        )
     begin = text if text.endswith("\n") else text + newline
     return begin + "".join(line_of([row.get(column, "") for column in (*header, *added)], newline) for row in rows)
 
 
-def _widened(record: _Record, cells: Sequence[str]) -> str:
+def _with_appended_cells(record: _Record, cells: Sequence[str]) -> str:
     if record.problem or not record.fields or not cells:
         return record.text
     text = record.text.rstrip("\r\n")

@@ -63,7 +63,8 @@ _COMMON = (
 )
 
 
-def _publishing(command: Command) -> Command:
+def _with_common_options(command: Command) -> Command:
+    """Decorate a command with the options that all commands for packaging have."""
     for option in reversed(_COMMON):
         command = option(command)
     return command
@@ -73,7 +74,7 @@ def _publishing(command: Command) -> Command:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--files", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder with the stimuli of a table.")
 @options.cells
-@_publishing
+@_with_common_options
 def stimulus_set(
     source: Path,
     files: Path | None,
@@ -122,7 +123,7 @@ def stimulus_set(
 @options.recording
 @click.option("--units", metavar="UNITS", help="Units of the values, such as ms or Hz.")
 @click.option("--long-name", metavar="TEXT", help="Description of the values for labels, such as 'reaction time'.")
-@_publishing
+@_with_common_options
 def assembly(
     source: Path,
     stimuli: str,

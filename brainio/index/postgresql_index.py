@@ -81,7 +81,7 @@ def _matches(name: str) -> ColumnElement[bool]:
 
 _all_numbers = func.string_agg(cast(_rowid, Text), ",")
 _postings = select(*[select(_all_numbers).where(_matches(group)).scalar_subquery() for group in FIELD_WEIGHTS])
-_named = select(_rowid).where(_matches("called")).order_by(_rowid).limit(bindparam("most"))
+_documents_by_name = select(_rowid).where(_matches("called")).order_by(_rowid).limit(bindparam("most"))
 
 
 class TsVector:
@@ -120,10 +120,10 @@ class TsVector:
         parameters = {group: f"{_quoted(letter + word)}{end}" for group, letter in _LETTERS.items()}
         return list(map(numbers_in, connection.execute(_postings, parameters).one()))
 
-    def named(self, connection: Connection, name: str, limit: int) -> IntArray:
+    def find_by_name(self, connection: Connection, name: str, limit: int) -> IntArray:
         """Return the documents with an identifier or alias."""
         parameters = {"called": _quoted(f"{_NAME_MARK}{name}"), "most": limit}
-        return np.fromiter(connection.scalars(_named, parameters), np.int32)
+        return np.fromiter(connection.scalars(_documents_by_name, parameters), np.int32)
 
 
 @lru_cache(maxsize=8192)  # documents share most of them
@@ -309,7 +309,7 @@ class PostgresIndex(Index):
             return function(connection)
 
     def exists(self) -> bool:
-        """Return whether it was not removed; raise IndexUnavailableError if the database is unreachable."""
+        """Return whether the index is still in the database; raise IndexUnavailableError without a connection."""
         with _translate_errors(self._shown):
             return self.read_dependencies()
 

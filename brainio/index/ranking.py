@@ -145,7 +145,7 @@ def find_matches(connection: Connection, index: Index, query: Query, filters: It
 
 def _find_named(connection: Connection, index: Index, name: str) -> IntArray:
     """Return the documents with this identifier or alias, ignoring case, accents and punctuation."""
-    return index.text.named(connection, fold_name(name), _MAX_NAMED)
+    return index.text.find_by_name(connection, fold_name(name), _MAX_NAMED)
 
 
 def rank_page(connection: Connection, index: Index, matches: Matches, page: Page) -> list[RankedDocument]:

@@ -118,7 +118,7 @@ class FullText(Protocol):
     def postings(self, connection: Connection, word: str) -> list[IntArray]:
         """Return the documents that contain a word, or a longer word with this prefix, for each group."""
 
-    def named(self, connection: Connection, name: str, limit: int) -> IntArray:
+    def find_by_name(self, connection: Connection, name: str, limit: int) -> IntArray:
         """Return the first `limit` documents with a normalized identifier or alias, in ascending order."""
 
 

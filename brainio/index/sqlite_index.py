@@ -86,7 +86,7 @@ _matches = literal_column("words").op("MATCH")
 _postings = select(
     *[select(func.group_concat(_rowid)).where(_matches(bindparam(group))).scalar_subquery() for group in FIELD_WEIGHTS]
 )
-_named: Select[int] = select(_rowid).where(_matches(bindparam("called"))).limit(bindparam("most"))
+_documents_by_name: Select[int] = select(_rowid).where(_matches(bindparam("called"))).limit(bindparam("most"))
 
 
 class Fts5:
@@ -116,10 +116,10 @@ class Fts5:
         parameters = {group: f'{group} : "{word}"{end}' for group in FIELD_WEIGHTS}
         return list(map(numbers_in, connection.execute(_postings, parameters).one()))
 
-    def named(self, connection: Connection, name: str, limit: int) -> IntArray:
+    def find_by_name(self, connection: Connection, name: str, limit: int) -> IntArray:
         """Return the documents with an identifier or alias."""
         parameters = {"called": f'called : "{name}"', "most": limit}
-        return np.fromiter(connection.scalars(_named, parameters), np.int32)
+        return np.fromiter(connection.scalars(_documents_by_name, parameters), np.int32)
 
 
 FOLDER = "index"

@@ -194,7 +194,7 @@ def split_words(text: str) -> list[str]:
     >>> split_words('Grouping of contextual elements: vernier stimuli, Über-Colours')
     ['grouping', 'of', 'contextual', 'element', 'vernier', 'stimulus', 'uber', 'color']
     """
-    return [_plain(chunk) for chunk in _CHUNK.findall(_folded(text))]
+    return [_plain(chunk) for chunk in _CHUNK.findall(_fold_case_and_accents(text))]
 
 
 def split_name(name: str) -> list[str]:
@@ -225,7 +225,7 @@ def query_words(text: str) -> dict[str, str]:
     >>> query_words('V4 recordings to "natural" images')
     {'v4': 'v4', 'recording': 'recordings', 'natural': 'natural', 'image': 'images'}
     """
-    words = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(stored_doi(text)))}
+    words = {_plain(chunk): chunk for chunk in _CHUNK.findall(_fold_case_and_accents(stored_doi(text)))}
     return {word: chunk for word, chunk in words.items() if word not in _STOP_WORDS} or words
 
 
@@ -248,7 +248,7 @@ def fold_name(name: str) -> str:
     >>> fold_name('dicarlo.MajajHong2015')
     'dicarlomajajhong2015'
     """
-    return _BETWEEN.sub("", _folded(name))
+    return _BETWEEN.sub("", _fold_case_and_accents(name))
 
 
 @lru_cache(maxsize=16384)
@@ -273,7 +273,7 @@ def _singular(word: str) -> str:
     return _SYNONYMS.get(word, word)
 
 
-def _folded(text: str) -> str:
+def _fold_case_and_accents(text: str) -> str:
     return text.lower() if text.isascii() else _without_accents(_without_accents(text).casefold())
 
 

@@ -192,7 +192,7 @@ class HeapCheckedFile(FileObject):
             self._reads = None
 
     def read_at(self, start: int, count: int) -> bytes:
-        """Return up to `count` bytes from the offset `start` on; none once there is a fault."""
+        """Return up to `count` bytes from the offset `start` on; no bytes after a fault was found."""
         data = self.read_unchecked(start, count)
         if self._reads is not None:
             self._reads.append((start, data))

@@ -215,7 +215,7 @@ class MissingProfileFinder:
         return missing
 
     def reset(self) -> None:
-        """Check all entries at the next search."""
+        """Let the next search check all entries, not only those of changed catalogs."""
         self._catalogs = None
 
     def _with_pauses(self, entries: Iterable[Entry]) -> Iterator[Entry]:

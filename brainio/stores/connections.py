@@ -53,7 +53,7 @@ class CertificateFolders:
     """A mixin for connections of urllib3 that accepts a folder in place of a certificate file."""
 
     def connect(self) -> None:
-        """Connect; botocore passes a folder as if it were a file."""
+        """Connect; accept a folder of CA certificates, which botocore passes as if it were a file."""
         path = getattr(self, "ca_certs", None)
         if path and Path(path).is_dir():
             self.ca_certs, self.ca_cert_dir = None, path
@@ -186,10 +186,10 @@ class MeteredConnection:
 
 def metered_pools(pools: Mapping[str, type]) -> dict[str, type]:
     """Return the pool classes (by scheme) with connections that are `MeteredConnection`."""
-    return {scheme: _metered(pool) for scheme, pool in pools.items()}
+    return {scheme: _with_metered_connections(pool) for scheme, pool in pools.items()}
 
 
-def _metered(pool: Any) -> type:
+def _with_metered_connections(pool: Any) -> type:
     connection = pool.ConnectionCls
     if issubclass(connection, MeteredConnection):
         return pool
