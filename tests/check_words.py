@@ -48,7 +48,7 @@ HABITS = [
     _habit(
         "'is none', 'is no X'", 2, r"(?<!here )\b(is|are|was|were) (none\b|no (?!longer|more|less|later|way|need)\w)", 0
     ),
-    _habit("'told' or 'said' of data", 0.5, r"\b(told|said)\b(?! apart)"),
+    _habit("reported speech about data", 0.5, r"\b(told|said)\b(?! apart)"),
     _habit("'whoever', 'whatever', 'whom'", 3, r"\b(whoever|whatever|whom)\b"),
     _habit("'is had'", 0, r"\b(be|is|are|was) had\b"),
     _habit(

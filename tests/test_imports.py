@@ -13,8 +13,8 @@ import brainio
 
 PACKAGE = Path(brainio.__file__).parent
 HEAVY = ["numpy", "pandas", "xarray", "boto3", "botocore", "fsspec", "netCDF4", "PIL", "sqlalchemy"]
-# The floors of the house, from the top. A module imports from its own room or from below.
-FLOORS = [
+# The layers, from the top. A part (a package or top-level module) imports only itself and parts of lower layers.
+LAYERS = [
     {"__main__"},
     {"cli"},
     {"service"},
@@ -118,19 +118,19 @@ def modules_imported(path: Path) -> set[str]:
     return {module for module in modules if module.startswith("brainio.")}
 
 
-def rooms_imported(path: Path) -> set[str]:
+def parts_imported(path: Path) -> set[str]:
     return {module.split(".")[1] for module in modules_imported(path)}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_downwards(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if room == "__init__":
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part == "__init__":
         return
-    floor = next(number for number, rooms in enumerate(FLOORS) if room in rooms)
-    below = set().union(*FLOORS[floor + 1 :])
-    own_floor = {"assemblies", "stimuli", "transform"} if room in ("assemblies", "transform") else set()
-    assert rooms_imported(path) - {room} <= below | own_floor
+    layer = next(number for number, parts in enumerate(LAYERS) if part in parts)
+    below = set().union(*LAYERS[layer + 1 :])
+    same_layer = {"assemblies", "stimuli", "transform"} if part in ("assemblies", "transform") else set()
+    assert parts_imported(path) - {part} <= below | same_layer
 
 
 SERVICE = sorted(PACKAGE.glob("service/**/*.py"))
@@ -139,8 +139,8 @@ SERVICE = sorted(PACKAGE.glob("service/**/*.py"))
 @pytest.mark.parametrize("path", SERVICE, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_pages_and_resources_of_the_service_know_nothing_of_each_other(path: Path) -> None:
     """What both need lies below them, and nothing there knows either; the application puts them together."""
-    room = path.relative_to(PACKAGE / "service").parts[0]
-    if room == "app.py":
+    part = path.relative_to(PACKAGE / "service").parts[0]
+    if part == "app.py":
         return
-    faces = {f"brainio.service.{one}" for one in ("pages", "resources") if one != room}
-    assert {".".join(module.split(".")[:3]) for module in modules_imported(path)} & faces == set()
+    interfaces = {f"brainio.service.{name}" for name in ("pages", "resources") if name != part}
+    assert {".".join(module.split(".")[:3]) for module in modules_imported(path)} & interfaces == set()

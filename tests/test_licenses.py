@@ -53,7 +53,7 @@ def test_malformed_names_are_refused(text: str) -> None:
 
 
 def test_every_choice_is_valid_as_it_is_offered() -> None:
-    assert [parse_license(one) for one in COMMON] == list(COMMON)
+    assert [parse_license(name) for name in COMMON] == list(COMMON)
 
 
 def test_the_list_of_licences_is_read_when_it_is_needed() -> None:

@@ -216,11 +216,11 @@ def test_a_forked_child_neither_holds_nor_releases_a_lock_of_its_parent(tmp_path
 
 @pytest.mark.usefixtures("impatient")
 def test_cache_work_goes_on_beside_a_holder_without_progress_that_keeps_its_lock(tmp_path: Path) -> None:
-    held = locks.acquire(tmp_path, "work")
+    first = locks.acquire(tmp_path, "work")
     second = locks.acquire(tmp_path, "work")
-    assert held is not None
+    assert first is not None
     assert second is not None
-    assert held.is_held()
+    assert first.is_held()
     assert second.path.name == "work.2.lock"
 
 

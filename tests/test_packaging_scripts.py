@@ -236,8 +236,8 @@ def test_the_script_makes_the_shipped_spikes_and_sounds(nitime: Path, tmp_path: 
     assert members[0] == members[1]
     files = [folder / new[2]["location"] for folder in (tmp_path, SHIPPED)]
     assert SpikeTimesAssembly.from_files(files[0]).identical(SpikeTimesAssembly.from_files(files[1]))
-    with netCDF4.Dataset(files[0]) as one, netCDF4.Dataset(files[1]) as other:
-        same_libraries = one._NCProperties == other._NCProperties
+    with netCDF4.Dataset(files[0]) as new_file, netCDF4.Dataset(files[1]) as shipped_file:
+        same_libraries = new_file._NCProperties == shipped_file._NCProperties
     assert new[2] == shipped[2] or not same_libraries
 
 

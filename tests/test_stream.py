@@ -168,5 +168,5 @@ def test_without_the_extra_the_error_names_what_to_install() -> None:
         "try: DataAssembly.from_files(io.BytesIO(b''))\n"
         "except MissingExtraError as error: print(error)\n"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
-    assert "[stream]" in said.stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert "[stream]" in done.stdout

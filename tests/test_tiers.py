@@ -42,22 +42,22 @@ def collect(tmp_path: Path) -> Collect:
     """Return the node ids that pytest selects in a folder of three tests, in order."""
     (tmp_path / "test_module.py").write_text(MODULE)
 
-    class Collected:
+    class CollectionRecorder:
         node_ids: tuple[str, ...] = ()
 
         def pytest_collection_finish(self, session: pytest.Session) -> None:
             self.node_ids = tuple(item.nodeid for item in session.items)
 
     def collect(*arguments: str) -> list[str]:
-        collected, options = (
-            Collected(),
+        recorder, options = (
+            CollectionRecorder(),
             ("-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider", "--import-mode=importlib"),
         )
         paths = [] if any(".py" in argument for argument in arguments) else [str(tmp_path)]
         # That plugin collects garbage, which takes seconds in a process that has run many tests.
         quick = ["-p", "no:unraisableexception"]
-        pytest.main([*options, *quick, "-q", "--collect-only", "-n0", *arguments, *paths], plugins=[tiers, collected])
-        return [node_id.partition("::")[2] for node_id in collected.node_ids]
+        pytest.main([*options, *quick, "-q", "--collect-only", "-n0", *arguments, *paths], plugins=[tiers, recorder])
+        return [node_id.partition("::")[2] for node_id in recorder.node_ids]
 
     return collect
 

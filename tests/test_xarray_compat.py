@@ -202,7 +202,7 @@ def test_integers_and_slices_are_read_from_stored_values() -> None:
 # ---------------------------------------------------------------------- base classes
 
 
-class Hooked(compat.HookedArray):
+class HookRecorder(compat.HookedArray):
     """Records which hooks xarray calls."""
 
     __slots__ = ()
@@ -224,36 +224,36 @@ class Hooked(compat.HookedArray):
 
 
 @pytest.fixture
-def hooked() -> Hooked:
-    Hooked.calls.clear()
-    return Hooked([1.0, 2.0], dims=["x"], coords={"x": [5, 6]})
+def hooked() -> HookRecorder:
+    HookRecorder.calls.clear()
+    return HookRecorder([1.0, 2.0], dims=["x"], coords={"x": [5, 6]})
 
 
 @pytest.mark.parametrize(
     "method", [lambda a: xr.concat([a, a], "x"), lambda a: a.reindex(x=[5]), lambda a: a.expand_dims("y")]
 )
-def test_methods_that_go_through_a_dataset_call_a_hook(method: Any, hooked: Hooked) -> None:
-    assert isinstance(method(hooked), Hooked)
-    assert "rebuilt" in Hooked.calls
+def test_methods_that_go_through_a_dataset_call_a_hook(method: Any, hooked: HookRecorder) -> None:
+    assert isinstance(method(hooked), HookRecorder)
+    assert "rebuilt" in HookRecorder.calls
 
 
-def test_operators_call_a_hook(hooked: Hooked) -> None:
+def test_operators_call_a_hook(hooked: HookRecorder) -> None:
     assert (hooked - 1).values.tolist() == [0, 1]
     assert (1 - hooked).values.tolist() == [0, -1]
     assert (hooked > 1).values.tolist() == [False, True]
-    assert Hooked.calls == ["sub False", "sub True", "gt False"]
+    assert HookRecorder.calls == ["sub False", "sub True", "gt False"]
 
 
-def test_operators_leave_datasets_to_those(hooked: Hooked) -> None:
+def test_operators_leave_datasets_to_those(hooked: HookRecorder) -> None:
     assert compat.operate(hooked, xr.Dataset(), operator.add, False) is NotImplemented
 
 
-def test_the_message_of_an_unknown_coordinate_is_that_of_the_hook(hooked: Hooked) -> None:
+def test_the_message_of_an_unknown_coordinate_is_that_of_the_hook(hooked: HookRecorder) -> None:
     with pytest.raises(KeyError, match="there is no z"):
         hooked["z"]
 
 
-def test_deep_copies_share_the_objects_of_the_hook(hooked: Hooked) -> None:
+def test_deep_copies_share_the_objects_of_the_hook(hooked: HookRecorder) -> None:
     table = pd.DataFrame({"a": [1]})
     hooked.attrs = {"table": table, "list": [1]}
     for copied in (hooked.copy(deep=True), copy.deepcopy(hooked)):
@@ -271,13 +271,13 @@ def test_coordinates_know_their_array(array: xr.DataArray) -> None:
 def test_plots_draw_the_array_of_the_hook(array: xr.DataArray) -> None:
     pytest.importorskip("matplotlib").use("Agg")
 
-    class Doubled(compat.PlotAccessor):
+    class DoublingPlots(compat.PlotAccessor):
         __slots__ = ()
 
         def _array_to_draw(self) -> xr.DataArray:
             return self._array.drop_vars(["x", "k"]) * 2
 
-    (line,) = Doubled(array).line()
+    (line,) = DoublingPlots(array).line()
     assert line.get_ydata().tolist() == [2, 4]
 
 
@@ -285,13 +285,13 @@ def test_plots_draw_the_array_of_the_hook(array: xr.DataArray) -> None:
 
 
 def test_groups_stay_the_same_in_another_class(array: xr.DataArray) -> None:
-    class Grouped(compat.GroupedArray):
+    class TenfoldGroups(compat.GroupedArray):
         __slots__ = ()
 
         def _operate(self, other: Any, function: Any, reflexive: bool) -> Any:
             return super()._operate(other, function, reflexive) * 10
 
-    grouped = compat.regroup(array.groupby("k"), Grouped)
+    grouped = compat.regroup(array.groupby("k"), TenfoldGroups)
     assert grouped._array is array
     assert grouped.mean().values.tolist() == [1, 2]
     assert (grouped - grouped.mean()).values.tolist() == [0, 0]
@@ -320,8 +320,8 @@ def test_results_of_functions_are_converted(function: Any, monkeypatch: pytest.M
     original = getattr(module, compat._APPLY_FUNCTION)
     original = getattr(original, "__wrapped__", original)
     monkeypatch.setattr(module, compat._APPLY_FUNCTION, original)
-    compat.convert_function_results(lambda result, args: Hooked(result) if len(args) else result)
-    assert isinstance(function(xr.DataArray([1.0, 2.0], dims=["x"])), Hooked)
+    compat.convert_function_results(lambda result, args: HookRecorder(result) if len(args) else result)
+    assert isinstance(function(xr.DataArray([1.0, 2.0], dims=["x"])), HookRecorder)
 
 
 # -------------------------------------------------------------------------- the rule
