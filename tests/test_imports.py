@@ -34,7 +34,7 @@ LAYERS = [
     {"threads", "forks", "local_files"},
     {"processes"},
     {"errors"},
-    {"text", "member_names"},
+    {"text", "member_names", "text_tables"},
 ]
 INTERFACE = {
     "brainio": (

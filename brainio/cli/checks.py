@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from brainio.cli import options
-from brainio.cli.output import echo, notify, report_record, show_json, show_log_warnings, show_report
+from brainio.cli.output import echo, notify, report_record, show_json, show_log_warnings, show_report, terminal_width
 from brainio.errors import ValidationError
 from brainio.text import quantity
 
@@ -48,7 +48,7 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
     if as_json:
         show_json(results.record())
     else:
-        show_report(results)
+        echo(results.table(terminal_width()))
     if not results.ok:
         raise ValidationError(f"{quantity(len(results.errors), 'error')} found; {results.summary}")
 
@@ -78,7 +78,7 @@ def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
     if as_json:
         show_json(result.record())
     else:
-        echo(str(result))
+        echo(result.table(terminal_width()))
     if forbid and not result.is_disjoint:
         raise ValidationError(f"{a} and {b} share stimuli: {result.a.shared_counts['content']:,} of {a} are in {b}")
     if forbid and result.unreadable_count:

@@ -14,7 +14,7 @@ from brainio.catalogs.backends import format_location
 from brainio.catalogs.cards import Card, read_card
 from brainio.catalogs.publications import Publication, publications_of
 from brainio.cli import options
-from brainio.cli.output import Record, echo, notify, show, show_facts, show_json
+from brainio.cli.output import Record, echo, notify, show, show_facts, show_json, terminal_width
 from brainio.errors import EntryLookupError
 from brainio.relations.stimulus_set_usage import assemblies_of, find_assemblies
 
@@ -84,7 +84,7 @@ def search(
     if as_json:
         show_json(result.record())
         return
-    echo(result.table(loads=True))
+    echo(result.table(loads=True, width=terminal_width()))
 
 
 _MAX_USERS = 12  # assemblies that `info` names

@@ -32,9 +32,9 @@ from brainio.errors import (
     ValidationError,
 )
 from brainio.text import printable, printable_json, printable_line
+from brainio.text_tables import fit_columns, format_table, shorten, shorten_cell
 
 if TYPE_CHECKING:
-    from brainio.relations.checks import CheckResults
     from brainio.validation import Report
 
 # Child classes before their parents; click itself exits with 2 for wrong usage.
@@ -63,9 +63,7 @@ _HINTS: tuple[tuple[type[BrainioError], str], ...] = (
 )
 _REPORT_WIDTHS = (80, 120)  # columns
 _FACT_WIDTH, _FACT_NAME_WIDTH = 96, 25  # columns of a wrapped fact in a pipe; of the longest name of a field
-_MIN_FIRST_COLUMN, _MIN_COLUMN = 24, 8
-_CUT_IN_THE_MIDDLE = {"identifier", "entry", "path", "location", "folder", "card", "file"}
-_SHORTENED_LAST = {"kind", "size", "last use", "version", "year"}  # worthless in part
+_MIN_FACT_WIDTH = 24
 _CELL_COLORS = {
     "deprecated": "yellow",
     "superseded": "yellow",
@@ -100,11 +98,9 @@ def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) ->
         return
     rows = [[printable_line(_cell(record.get(column))) for column in columns] for record in records]
     headers = [column.replace("_", " ") for column in columns]
-    width = _terminal_width()
+    width = terminal_width()
     if width is None:
-        from tabulate import tabulate
-
-        echo(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
+        echo(format_table(headers, rows, None))
     else:
         _write(_terminal_table(rows, headers, width))
 
@@ -123,15 +119,15 @@ def show_facts(facts: Record) -> None:
         for name, value in facts.items()
         if value not in (None, "", [])
     }
-    width = _terminal_width()
+    width = terminal_width()
     if width is not None:
-        room = max(width - max(map(len, texts), default=0) - 2, _MIN_FIRST_COLUMN)
+        room = max(width - max(map(len, texts), default=0) - 2, _MIN_FACT_WIDTH)
         texts = {_style(name, fg="cyan"): _wrap(text, room) for name, text in texts.items()}
     _write(tabulate(list(texts.items()), tablefmt="plain", disable_numparse=True))
 
 
-def show_report(report: "Report | CheckResults") -> None:
-    """Print the findings of a validation or a check as a table."""
+def show_report(report: "Report") -> None:
+    """Print the findings of a validation as a table."""
     low, high = _REPORT_WIDTHS
     echo(report.table(min(max(shutil.get_terminal_size().columns, low), high)))
 
@@ -211,66 +207,35 @@ def show_log_warnings() -> None:
     logging.getLogger("brainio").addHandler(_WarningHandler(logging.WARNING))
 
 
-def _terminal_width(stream: TextIO | None = None) -> int | None:
+def terminal_width(stream: TextIO | None = None) -> int | None:
     """Return the number of columns of the terminal; None if the stream (default: stdout) is a pipe or a file."""
     return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
 
 
 def fact_width() -> int:
     """Return the number of columns for wrapped facts."""
-    width = _terminal_width()
-    return _FACT_WIDTH if width is None else max(width - _FACT_NAME_WIDTH, _MIN_FIRST_COLUMN)
-
-
-def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
-    """Shorten text to a number of characters with an ellipsis, at its end or in its middle.
-
-    Examples
-    --------
-    >>> shorten("NeuroidAssembly", 8), shorten("dicarlo.MajajHong2015", 12, keep_end=True)
-    ('Neuroid…', 'dicarl…g2015')
-    """
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2 if keep_end else 0
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+    width = terminal_width()
+    return _FACT_WIDTH if width is None else max(width - _FACT_NAME_WIDTH, _MIN_FACT_WIDTH)
 
 
 def _terminal_table(rows: list[list[str]], headers: list[str], width: int) -> str:
-    """Lay out a table for a terminal: without empty columns, and with cells that fit."""
+    """Lay out a table for a terminal: without empty columns, with cells that fit, and coloured."""
     from tabulate import tabulate
 
-    filled = [number for number in range(len(headers)) if not rows or any(row[number] for row in rows)]
-    names = [headers[number] for number in filled]
-    cells = [[row[number] for number in filled] for row in rows]
-    widths = _fit_columns(names, [max(map(len, column)) for column in zip(names, *cells, strict=True)], width)
-    cut = [(room, name in _CUT_IN_THE_MIDDLE) for room, name in zip(widths, names, strict=True)]
+    widths = fit_columns(headers, rows, width)
     lines = [
-        [_style(shorten(name, room), bold=True) for name, room in zip(names, widths, strict=True)],
-        [_style("-" * room, dim=True) for room in widths],
+        [_style(shorten(headers[number], room), bold=True) for number, room in widths.items()],
+        [_style("-" * room, dim=True) for room in widths.values()],
         *(
             [
-                _style_cell(cell, shorten(cell, room, keep_end=middle))
-                for cell, (room, middle) in zip(row, cut, strict=True)
+                _style_cell(row[number], shorten_cell(headers[number], row[number], room))
+                for number, room in widths.items()
             ]
-            for row in cells
+            for row in rows
         ),
     ]
     table: str = tabulate(lines, tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in table.splitlines())
-
-
-def _fit_columns(names: list[str], widths: list[int], total: int) -> list[int]:
-    """Shorten the widest of the other columns first, then the first column, then those that are useless in part."""
-    others = [number for number in range(1, len(names)) if names[number] not in _SHORTENED_LAST]
-    last = [number for number in range(1, len(names)) if names[number] in _SHORTENED_LAST]
-    fitted, excess = list(widths), sum(widths) + 2 * (len(widths) - 1) - total
-    rounds = ((others, _MIN_COLUMN), ([0], _MIN_FIRST_COLUMN), (last, _MIN_COLUMN), (range(len(names)), 3))
-    for candidates, minimum in rounds:
-        while excess > 0 and any(fitted[number] > minimum for number in candidates):
-            fitted[max(candidates, key=fitted.__getitem__)] -= 1
-            excess -= 1
-    return fitted
 
 
 def _show_error(message: str) -> None:
@@ -283,7 +248,7 @@ def _hint(error: BrainioError) -> str:
 
 def _show_hint(hint: str) -> None:
     """Print the next step for people; programs read the exit code."""
-    if hint and _terminal_width(sys.stderr) is not None:
+    if hint and terminal_width(sys.stderr) is not None:
         _write(f"{_style('hint:', sys.stderr, fg='cyan')} {hint}", err=True)
 
 
@@ -292,7 +257,7 @@ def _layout_message(message: str, prefix: int) -> str:
 
     Messages state the failure first, then the reason and the next step, separated by semicolons.
     """
-    width = _terminal_width(sys.stderr)
+    width = terminal_width(sys.stderr)
     if width is None:
         return message.replace("\n", "\n  ")
     clauses = [clause for line in message.split("\n") for clause in line.split("; ")]

@@ -5,17 +5,20 @@ Accesses no database and no catalog.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from brainio.text import printable, printable_line
+from brainio.text_tables import format_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MAX_WIDTHS = {"title": 60, "why": 50}  # characters of a column of the table
 _MAX_TEXT = 200  # characters of the query
+_OTHER_COLUMNS = 60  # characters that a hit needs besides its identifier and the code that loads it
 _SHOWN_VALUES = 8  # of a facet
 
 
@@ -185,22 +188,32 @@ class SearchResults(Sequence[Hit]):
         query = ", ".join(filter(None, criteria))
         return results_html(query, hits, self.summary, facets, note=self.note)
 
-    def table(self, *, loads: bool = False) -> str:
+    def table(self, *, loads: bool = False, width: int | None = None) -> str:
         """Return a table for people: the counts, the note, a line for each hit, a line for each facet.
 
         Parameters
         ----------
         loads : bool, default False
-            Whether to add the line of code that loads each hit.
+            Whether to add the line of code that loads each hit; if the table is too narrow for it, that of the first.
+        width : int, optional
+            Columns of the terminal, to which cells are shortened. By default, titles have up to 60 characters.
         """
-        from tabulate import tabulate
-
         query = f" for {_cut(self.text, _MAX_TEXT)!r}" if self.text else ""
         lines = [f"{self.summary}{query}", *filter(None, [self.note])]
+        facets = self.facet_lines()
+        if width is not None:
+            lines, facets = (
+                [textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) for line in part]
+                for part in (lines, facets)
+            )
         if self.hits:
-            rows = [_row(hit) | ({"load": hit.load} if loads else {}) for hit in self.hits]
-            lines.append(tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True))
-        return printable("\n".join([*lines, *self.facet_lines()]))
+            longest = max(len(hit.identifier) + len(hit.load) for hit in self.hits)
+            has_room = width is None or width >= longest + _OTHER_COLUMNS
+            rows = [_row(hit) | ({"load": hit.load} if loads and has_room else {}) for hit in self.hits]
+            lines.append(format_table([*rows[0]], [[*row.values()] for row in rows], width))
+            if loads and not has_room:
+                lines.append(f"load: {self.hits[0].load}")
+        return printable("\n".join([*lines, *facets]))
 
     def facet_lines(self) -> list[str]:
         """Return a line for each facet in which the hits differ."""

@@ -19,6 +19,7 @@ from brainio.progress import counted
 from brainio.relations.file_checks import EntryPair, check_files, explain_unfetched, find_pair, plan_pairs
 from brainio.relations.stimulus_set_usage import find_assemblies
 from brainio.text import printable
+from brainio.text_tables import format_table
 from brainio.validation import (
     Problem,
     Report,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from brainio.fetch import FetchPlan
 
-_DEFAULT_WIDTH = 100
+_REPORT_WIDTHS = (80, 120)  # columns
 _COLUMNS = ("identifier", "version", "catalog", "stimulus_set_identifier", "result", "reason")
 
 
@@ -129,16 +130,14 @@ class CheckResults:
         references = {"subject": self.references.subject, "problems": self.references.records()}
         return {"ok": self.ok, "references": references, "assemblies": [check.record() for check in self.assemblies]}
 
-    def table(self, width: int = _DEFAULT_WIDTH) -> str:
+    def table(self, width: int | None = None) -> str:
         """Format a line for each assembly, then the problems of each.
 
         Parameters
         ----------
-        width : int, default 100
-            Width of the terminal in columns.
+        width : int, optional
+            Columns of the terminal, to which cells are shortened. By default, cells are whole.
         """
-        from tabulate import tabulate
-
         rows = [
             (
                 check.assembly.identifier,
@@ -149,8 +148,10 @@ class CheckResults:
             for check in self.assemblies
         ]
         header = ("assembly", "stimulus set", "result", "reason")
-        parts = [tabulate(rows, header, disable_numparse=True)] if rows else []
-        parts += [report.table(width) for report in self._reports() if report.problems]
+        parts = [format_table(header, rows, width)] if rows else []
+        low, high = _REPORT_WIDTHS
+        report_width = min(max(width or low, low), high)
+        parts += [report.table(report_width) for report in self._reports() if report.problems]
         return printable("\n\n".join([*parts, self.summary]))
 
     def __str__(self) -> str:

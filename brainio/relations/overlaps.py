@@ -6,6 +6,7 @@ Loads the sets, compares the contents of their files and presents the matches as
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -28,6 +29,7 @@ from brainio.relations.matching import (
 )
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import printable, printable_line, some
+from brainio.text_tables import format_table
 from brainio.validation import problem
 from brainio.validation.subjects import existing_path, find_path
 
@@ -161,28 +163,38 @@ class Overlap:
         }
 
     def __str__(self) -> str:
-        parts = [self._format_counts(), self._format_matches(), *self.a.notes()]
+        return self.table()
+
+    def table(self, width: int | None = None) -> str:
+        """Format the counts, the first shared stimuli, and notes about doubtful cases.
+
+        Parameters
+        ----------
+        width : int, optional
+            Columns of the terminal, to which cells are shortened. By default, cells are whole.
+        """
+        parts = [self._format_counts(width), self._format_matches(width), *self.a.notes()]
         if self.contradictions:
             count = len(self.contradictions)
             parts.append(f"{count:,} ids stand for different content in both: {some(self.contradictions)}")
-        return printable("\n\n".join(dict.fromkeys([*parts, *self.b.notes()])))
+        parts = [*dict.fromkeys([*parts, *self.b.notes()])]
+        if width is not None:
+            parts[2:] = [textwrap.fill(note, width, break_long_words=False) for note in parts[2:]]
+        return printable("\n\n".join(parts))
 
-    def _format_counts(self) -> str:
-        from tabulate import tabulate
-
+    def _format_counts(self, width: int | None) -> str:
         sides = (self.a, self.b)
         rows = [["stimuli", *(f"{len(side.contents):,}" for side in sides)]]
         rows += [[label, *(side.format_count(kind) for side in sides)] for kind, label in _COUNT_LABELS.items()]
-        return tabulate(rows, ["", *(f"of {side.name}" for side in sides)], disable_numparse=True)
+        return format_table(["", *(f"of {printable_line(side.name)}" for side in sides)], rows, width)
 
-    def _format_matches(self) -> str:
-        from tabulate import tabulate
-
+    def _format_matches(self, width: int | None) -> str:
         equal = [match for match in self.matches if match.kind not in (ID_ONLY, ID_UNREAD)]
         if not equal:
             return "No stimulus is shared."
         rows = [list(map(printable_line, match)) for match in equal[:_MOST_ROWS]]
-        table = tabulate(rows, (self.a.name, self.b.name, "equal in"), disable_numparse=True)
+        headers = [printable_line(self.a.name), printable_line(self.b.name), "equal in"]
+        table = format_table(headers, rows, width)
         more = len(equal) - _MOST_ROWS
         return table + (f"\n... and {more:,} more" if more > 0 else "")
 
