@@ -81,6 +81,16 @@ def echo(text: str = "", *, err: bool = False) -> None:
     _write(printable(text), err=err)
 
 
+def echo_wrapped(text: str) -> None:
+    """Print lines of text like `echo`; on a terminal, wrap them between words."""
+    width = terminal_width()
+    if width is not None:
+        indents = ((line, " " * (len(line) - len(line.lstrip()) + 2)) for line in text.split("\n"))
+        wrapped = [textwrap.wrap(line, width, subsequent_indent=indent, **_WHOLE_WORDS) for line, indent in indents]
+        text = "\n".join("\n".join(lines) for lines in wrapped)
+    echo(text)
+
+
 def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) -> None:
     """Print records: all fields as JSON, or the named columns as a table.
 

@@ -7,7 +7,7 @@ import click
 
 from brainio.cli import options
 from brainio.cli.options import Command, fact_options, parse_facts
-from brainio.cli.output import Record, echo, notify, show, show_facts, show_json, show_log_warnings
+from brainio.cli.output import Record, echo, echo_wrapped, notify, show, show_facts, show_json, show_log_warnings
 from brainio.local_files import absolute_path
 from brainio.stores.location import is_url
 
@@ -111,6 +111,8 @@ def stimulus_set(
         dry_run=dry_run,
     )
     _show_result(result, stimuli, as_json=as_json)
+    if not dry_run:
+        notify(f"the stimulus set {entry['identifier']} is published in {entry['catalog']}")
 
 
 @package.command()
@@ -170,6 +172,8 @@ def assembly(
         dry_run=dry_run,
     )
     _show_result(result, recording, as_json=as_json)
+    if not dry_run:
+        notify(f"the assembly {given['identifier']} is published in {given['catalog']}")
 
 
 def _parse_store(name: str) -> str | Path:
@@ -203,7 +207,7 @@ def _show_result(result: Record, data: "StimulusSet | xr.DataArray", *, as_json:
         show_json(result)
     elif plan is not None:
         notify("nothing was stored; the plan is:")
-        echo(plan)
+        echo_wrapped(plan)
         echo()
         show(result["columns"], ("column", "of", "type", "distinct", "missing", "examples"), as_json=False)
     else:

@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import netCDF4
@@ -22,6 +23,7 @@ from brainio.forks import Activity, guard
 from brainio.netcdf.chunks import BLOCK_BYTES, block_slices
 from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.netcdf.structure import DATA_NAME
+from brainio.progress import TransferBar
 from brainio.xarray_compat import is_in_memory
 
 if TYPE_CHECKING:
@@ -316,14 +318,16 @@ def _write_values(stored: netCDF4.Variable, variable: xr.Variable, folder: Path)
             _allocate_chunk_index(stored, sizes, variable.dtype, folder)
         dims, shape = stored.dimensions, stored.shape
     most = BLOCK_BYTES // variable.dtype.itemsize
-    for slab in slabs(dims, shape, sizes):
-        parts = [slab] if is_in_memory(variable) else _split_slab(slab, shape, sizes, most)
-        for part in parts:
+    whole = is_in_memory(variable)
+    parts = ([slab] if whole else _split_slab(slab, shape, sizes, most) for slab in slabs(dims, shape, sizes))
+    with TransferBar(f"writing {stored.name}", variable.nbytes) as bar:
+        for part in chain.from_iterable(parts):
             values = _read_part(variable, part)
             padded = [-(-size // chunk) * chunk for size, chunk in zip(values.shape, sizes, strict=True)]
             _require_space(folder, _BUFFERED_BYTES + math.prod(padded) * values.itemsize)
             with hdf5_access():
                 stored[part] = values
+            bar.add(values.nbytes)
 
 
 def _allocate_chunk_index(stored: netCDF4.Variable, sizes: list[int], dtype: np.dtype, folder: Path) -> None:

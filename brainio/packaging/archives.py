@@ -16,6 +16,7 @@ from brainio.cache.incoming_files import Hasher
 from brainio.errors import PackagingError
 from brainio.local_files import open_regular
 from brainio.packaging.output_files import write_atomically
+from brainio.progress import counted
 from brainio.validation import member_names
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def create_stimulus_zip(
         closing(HashedWriter(file)) as hashed,
     ):
         with zipfile.ZipFile(cast("IO[bytes]", hashed), "w") as archive:
-            for name, stimulus_id in dict(zip(names, ids, strict=True)).items():
+            members = dict(zip(names, ids, strict=True))
+            for name, stimulus_id in counted(members.items(), "packing files", len(members)):
                 _add_member(archive, name, Path(paths[stimulus_id]), stimulus_id)
                 hashed.settle()
         return hashed.hexdigest(), names

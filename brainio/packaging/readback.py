@@ -24,6 +24,7 @@ from brainio.cache.archive import iter_member_blocks, open_archive, safe_members
 from brainio.errors import AssemblyFormatError, FormatError, FormatWarning, PackagingError
 from brainio.netcdf.attributes import equal_attributes
 from brainio.netcdf.chunks import iter_blocks
+from brainio.progress import TransferBar
 from brainio.stimuli import StimulusSet
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened, some
@@ -202,11 +203,13 @@ def _array_differences(before: xr.DataArray, after: xr.DataArray, joined: Collec
 
 
 def _values_difference(before: xr.Variable, after: xr.Variable) -> str | None:
-    for place, values in iter_blocks(after):
-        offset = tuple(part.start or 0 for part in place)
-        difference = value_difference(np.asarray(before[place].values), values, offset=offset)
-        if difference is not None:
-            return difference
+    with TransferBar("comparing the written values", after.nbytes) as bar:
+        for place, values in iter_blocks(after):
+            offset = tuple(part.start or 0 for part in place)
+            difference = value_difference(np.asarray(before[place].values), values, offset=offset)
+            if difference is not None:
+                return difference
+            bar.add(values.nbytes)
     return None
 
 

@@ -170,6 +170,30 @@ def test_tables_fit_the_terminal(columns: int) -> None:
 
 
 @posix_only
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "search macaque V1 natural images",
+        "search --region IT --kind assembly --limit 3",
+        "overlap modelfest.Carney1999 modelfest.Carney1999",
+        "check modelfest.Carney1999",
+    ],
+)
+def test_tables_of_findings_fit_the_terminal(command: str, columns: int) -> None:
+    text = click.unstyle(_on_terminal(command, columns))
+    lines = [line.rpartition("\r")[2] for line in text.splitlines()]  # without progress bars
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= columns
+
+
+@posix_only
+def test_search_on_a_terminal_shows_the_code_that_loads_a_hit_whole() -> None:
+    for columns in (80, 200):
+        assert "brainio.get_stimulus_set('Cadena2017')" in _on_terminal("search Cadena2017", columns)
+
+
+@posix_only
 def test_a_terminal_gets_colours_unless_no_color_is_set() -> None:
     assert "\x1b[" in _on_terminal("list catalogs", 80)
     assert "\x1b[" not in _on_terminal("list catalogs", 80, NO_COLOR="1")

@@ -35,7 +35,9 @@ ASSEMBLY = (
 def test_a_folder_and_an_array_become_entries_that_load(lab: Path) -> None:
     stimuli = run("package", "stimulus-set", "images", *PUBLISH, "--fact", "license=CC0-1.0", "--json")
     assert json.loads(stimuli.stdout)["identifier"] == "lab.Doe2026"
-    assert run("package", *ASSEMBLY).returncode == 0
+    published = run("package", *ASSEMBLY)
+    assert published.returncode == 0
+    assert published.stderr.endswith("the assembly lab.Doe2026 is published in lab.csv\n")
     brainio.add_catalog(lab / "lab.csv")
     assembly = brainio.get_assembly("lab.Doe2026")
     assert assembly.sel(region="IT").values.tolist() == [[3.0], [6.0]]

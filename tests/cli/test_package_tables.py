@@ -120,7 +120,8 @@ def test_values_that_would_become_text_or_vanish_are_refused(
 def test_the_fixes_that_messages_propose_work(lab: Path) -> None:
     table = "stimulus_id,rt,area\n001,0.450,46\n002,timeout,8A\n"
     options = ("--value", "rt", "--missing", "timeout", "--text", "area")
-    assert package_times(table, *options, "--units", "ms", "--long-name", "reaction time") == (0, "")
+    published = package_times(table, *options, "--units", "ms", "--long-name", "reaction time")
+    assert published == (0, "the assembly lab.Doe2026 is published in lab.csv\n")
     brainio.add_catalog(lab / "lab.csv")
     times = brainio.get_assembly("lab.Doe2026")
     np.testing.assert_array_equal(times.values, [0.45, np.nan])
