@@ -1,7 +1,7 @@
-"""Take the pictures of docs/service.md of a running service: `python -m docs.service_pictures [folder]`.
+"""Take the pictures of a running service for docs/service.md: `python -m docs.service_pictures [folder]`.
 
-Serves the catalogs that ship, with a recording whose numbers are drawn at random, from a home of its own. Needs the
-extra `test`, Chromium, and the folder of the project as the working folder.
+Serves the catalogs that ship with brainio and a recording of random numbers, from a temporary `BRAINIO_HOME`. Needs the
+extra `test` and Chromium. Run it in the top folder of the project.
 """
 
 import os
@@ -21,9 +21,10 @@ from tests.service.service_process import TOP, ServiceProcess
 
 LARGEST = 250_000  # bytes of a picture
 Scheme: TypeAlias = Literal["light", "dark"]
+SHIPPED_SET = "modelfest.Carney1999"
 SHOTS: dict[str, tuple[str, int, int, Scheme]] = {
     "service_front": ("/?q=macaque+IT&kind=assembly", WIDE, 860, "light"),
-    "service_set": ("/stimulus_set/brainio_demo/modelfest.Carney1999", WIDE, 1000, "light"),
+    "service_set": (f"/stimulus_set/brainio_demo/{SHIPPED_SET}", WIDE, 1000, "light"),
     "service_assembly": (f"/assembly/lab/{SCENES}", WIDE, 1180, "light"),
     "service_narrow_dark": (f"/assembly/lab/{SCENES}", NARROW, 1180, "dark"),
 }
@@ -36,7 +37,9 @@ def main(folder: Path) -> None:
         home, lab = Path(work, "home"), Path(work, "lab")
         environment = {**os.environ, "BRAINIO_HOME": str(home)}
         make = [sys.executable, "-W", "ignore", "-m", "tests.browser.lab_data", str(lab)]
-        subprocess.run(make, cwd=TOP, env=environment, check=True)  # noqa: S603 - this project's own
+        build = [sys.executable, "-m", "brainio", "profile", "build", SHIPPED_SET]
+        for command in (make, build):
+            subprocess.run(command, cwd=TOP, env=environment, check=True)  # noqa: S603 - this project's own
         with ServiceProcess(home, BRAINIO_CATALOGS=str(lab / "lab.csv")) as service, sync_playwright() as playwright:
             browser = start_chromium(playwright)
             for name, (path, width, height, scheme) in SHOTS.items():
@@ -44,7 +47,7 @@ def main(folder: Path) -> None:
 
 
 def take(browser: Browser, url: str, path: Path, size: tuple[int, int], scheme: Scheme) -> None:
-    """Write what the top of a page looks like, with few colours, as small as PNG can be."""
+    """Write a screenshot of the top of a page, reduced to 256 colours."""
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.goto(url, wait_until="networkidle")
