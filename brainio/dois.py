@@ -8,7 +8,7 @@ from string import ascii_lowercase, ascii_uppercase
 from urllib.parse import quote, unquote
 
 EXPECTED = "a DOI such as '10.1117/12.348473' or 'https://doi.org/10.1117/12.348473'"
-"""The forms that error messages name."""
+"""The accepted forms, for error messages."""
 
 _RESOLVER = re.compile(r"(?:https?://)?(?:www\.)?(?:dx\.)?doi\.org/+", re.IGNORECASE)
 _LABEL = re.compile(r"(?:info:|urn:)?doi\s*[:=/]?\s*(?=10\.|doi|https?:|www\.|dx\.|info:|urn:)", re.IGNORECASE)
@@ -62,7 +62,7 @@ def parse_doi(text: str) -> str:
 
 
 def stored_doi(text: str) -> str:
-    """Return the stored form of a DOI; other texts, which published cards may hold, as is.
+    """Return the stored form of a DOI; other texts, which published cards may contain, unchanged.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def _without_prefixes(text: str) -> tuple[str, bool]:
 
 
 def _trimmed(text: str) -> str:
-    """Remove blanks, quotes and brackets around a text, and punctuation behind it; a bracket of its own stays."""
+    """Remove blanks, quotes and brackets around a text, and punctuation after it; keep its own brackets."""
     while True:
         shorter = text.strip().strip(_BLANKS).rstrip(".,;")
         closing = _QUOTES.get(shorter[:1])

@@ -74,7 +74,7 @@ _IMPORTED = frozenset(
 
 
 class Activity:
-    """Work of any number of threads side by side, such as calls of a library whose own locks cannot be acquired here.
+    """Concurrent work of threads, such as calls of a library whose own locks cannot be acquired here.
 
     Threads enter and leave it with `with`. Acquiring it as a lock waits until all other threads have left, and keeps
     them out.
@@ -90,7 +90,7 @@ class Activity:
 
     def __init__(self) -> None:
         self._entrance = threading.RLock()
-        self._depths: dict[int, int] = {}  # thread -> how often it entered
+        self._depths: dict[int, int] = {}  # thread -> the number of times that it entered
 
     def __enter__(self) -> None:
         thread = threading.get_ident()
@@ -119,7 +119,7 @@ class Activity:
         return True
 
     def release(self) -> None:
-        """Let other threads in again."""
+        """Let other threads enter again."""
         self._entrance.release()
 
 
@@ -205,7 +205,7 @@ def _try_all(patience: float, lost: set[int]) -> tuple[list[Lock], Lock | None]:
 
 
 def _let_others_proceed(busy: Lock, seconds: float) -> None:
-    """Hold no lock until a busy one was free, not even those that hooks of other modules acquired before."""
+    """Release all locks until a busy one is free, even those that hooks of other modules acquired before."""
     released: list[Any] = []
     for module, name in _HOOKED:
         lock: Any = getattr(sys.modules.get(module), name, None)
@@ -222,7 +222,7 @@ def _let_others_proceed(busy: Lock, seconds: float) -> None:
 def _acquire_in_time(lock: Any, seconds: float) -> bool:
     try:
         return bool(lock.acquire(True, timeout=seconds))
-    except TypeError:  # that of h5py has no time limit
+    except TypeError:  # h5py's lock has no timeout
         end = time.monotonic() + seconds
         while not lock.acquire(False):
             if time.monotonic() > end:
@@ -235,7 +235,7 @@ def _locks() -> Iterator[Lock]:
     while True:
         try:
             own = list(_guarded)
-        except RuntimeError:  # another thread adds a lock at this moment
+        except RuntimeError:  # another thread is adding a lock
             continue
         break
     yield from own
@@ -291,7 +291,7 @@ def _release_in_child() -> None:
 
 
 def _renew_dask() -> None:
-    """Let dask start threads of its own in the child; its pools hold those of the parent, which do not exist here."""
+    """Let dask start new threads in the child: its pools refer to threads of the parent, which do not exist here."""
     threaded: Any = sys.modules.get("dask.threaded")
     if threaded is None:
         return

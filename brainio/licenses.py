@@ -15,7 +15,7 @@ COMMON = (
     *("GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0-only", "GPL-3.0-or-later", "LGPL-2.1-only", "LGPL-3.0-only"),
     *("AGPL-3.0-only", "AGPL-3.0-or-later", "EUPL-1.2", "Artistic-2.0", "Zlib"),
 )
-"""Licences that data and code of labs usually have: the choices that error messages offer."""
+"""Usual licences of data and code of labs, which error messages suggest."""
 
 _OFFERED = 3
 _LONGEST = 1000
@@ -61,7 +61,7 @@ def is_license(text: str) -> bool:
 
 
 def nearest_licenses(text: str) -> list[str]:
-    """Return the valid licences that a text most likely means, the best first; the most common ones if none is near.
+    """Return the valid licences that a text most likely means, the best first; the most common ones if none is similar.
 
     Examples
     --------

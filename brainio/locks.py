@@ -233,7 +233,7 @@ class Wait:
         """Log the owner, and sleep until the next attempt."""
         self.log()
         check()
-        time.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311 (spreads those who wait)
+        time.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311 (spreads waiting processes over time)
 
     def error(self, failure: str, remedy: str, state: str = "") -> LockHeldError:
         """Return the error for a wait without progress.
@@ -368,7 +368,7 @@ def _create(path: Path) -> Lock:
     own.write_bytes(_record())
     try:
         try:
-            os.link(own, created)  # complete as soon as it exists
+            os.link(own, created)  # the file is complete when it appears
         except FileExistsError:
             _take_over(own, created)
         except OSError:  # no hard links

@@ -1,4 +1,4 @@
-"""Names of the files of a stimulus set: the spelling in which they are stored, and how others are found.
+"""Names of the files of a stimulus set: their stored spelling, and lookup of other spellings.
 
 Tables, archives and folders spell a name in several ways: with `./` or doubled slashes; with accents as one character
 (NFC) or two (NFD, on macOS); in archives without the flag for UTF-8, as cp437. Knows no archive and no table.
@@ -51,9 +51,9 @@ def fault_of_name(name: str) -> str | None:
 
 
 def leaves_folder(name: str) -> bool:
-    """Whether a name is empty, or leads out of the folder that it is relative to, on any system."""
+    """Whether a name is empty, or leaves the folder that it is relative to, on any system."""
     if name[:1] not in "/\\" and ":" not in name and ".." not in name and "\0" not in name:
-        return not name  # nearly every name, quickly
+        return not name  # fast path for nearly every name
     windows = PureWindowsPath(name)
     return "\0" in name or PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts
 

@@ -1,4 +1,4 @@
-"""Identities of processes, and proof that one is gone: for lock files, and for what killed processes left.
+"""Identities of processes, and proof that a process no longer exists, for lock files and temporary files.
 
 A process is gone for certain if its pid is free, or belongs to a process that started at another time, on the same
 kernel and in the same pid namespace; or if its machine was booted again since. Nothing can be proven of a process on
@@ -54,7 +54,7 @@ class ProcessIdentity:
 
     @property
     def tag(self) -> str:
-        """The identity in a form that file names can hold.
+        """The identity in a form for file names.
 
         Examples
         --------
@@ -88,18 +88,18 @@ class ProcessIdentity:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The identity as JSON can hold it."""
+        """The identity as a record for JSON."""
         return asdict(self)
 
     @property
     def is_on_this_kernel(self) -> bool:
-        """Whether it runs, or ran, since the last boot of this machine, possibly in another container."""
+        """Whether it ran on this machine since the last boot, possibly in another container."""
         here = this_process()
         return self.boot == here.boot if self.boot and here.boot else self.machine == here.machine
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is proven that the process does not exist any more."""
+        """Whether the process provably no longer exists."""
         here = this_process()
         if self.is_on_this_kernel:
             return self.namespace == here.namespace and _state(self.pid, self.started) == ""
@@ -107,13 +107,13 @@ class ProcessIdentity:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it is known to be stopped (SIGSTOP, Ctrl-Z), so that it may go on later."""
+        """Whether the process is known to be stopped (SIGSTOP, Ctrl-Z), so that it may resume later."""
         is_visible = self.is_on_this_kernel and self.namespace == this_process().namespace
         return is_visible and _state(self.pid, self.started) in {"t", "T"}
 
 
 def owner_of(path: Path) -> ProcessIdentity | None:
-    """Return the process that made a temporary file, by its name: ``ANYTHING.TAG-RANDOM`` with any ending."""
+    """Return the process that created a temporary file, from its name ``ANYTHING.TAG-RANDOM`` with any suffix."""
     for part in path.name.split("."):
         owner = ProcessIdentity.from_tag(part.rpartition("-")[0])
         if owner is not None:
@@ -122,7 +122,7 @@ def owner_of(path: Path) -> ProcessIdentity | None:
 
 
 def remove_leftovers(folder: Path, pattern: str) -> list[Path]:
-    """Remove the temporary files and folders of processes that are gone, as their names tell; return their paths.
+    """Remove temporary files and folders whose names identify processes that no longer exist; return their paths.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def remove_leftovers(folder: Path, pattern: str) -> list[Path]:
 
 @contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Create a folder for unfinished files and delete it at the end of the block, also those that dead processes left.
+    """Create a folder for unfinished files, delete it at the end of the block, and delete those of dead processes.
 
     Parameters
     ----------
@@ -199,11 +199,11 @@ def _identity(pid: int) -> ProcessIdentity:
 
 
 def _state(pid: int, started: int) -> str:
-    """Return the state of a process as /proc shows it ("?": it exists); "" where it does not exist or is a zombie."""
+    """Return the state of a process from /proc ("?": it exists); "" if it does not exist or is a zombie."""
     if this_process().boot:
         state, start = _stat(pid)
         return "" if state in "ZX" or (started and start != started) else state
-    if os.name != "posix":  # there, signal 0 would end it
+    if os.name != "posix":  # on Windows, signal 0 would end the process
         return "?"
     try:
         os.kill(pid, 0)
@@ -215,8 +215,8 @@ def _state(pid: int, started: int) -> str:
 
 
 def _stat(pid: int) -> tuple[str, int]:
-    """Return the state of a process and when it started; ("", 0) where there is none."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()  # the name before may hold anything
+    """Return the state and the start time of a process; ("", 0) if it does not exist."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()  # the name before it may contain any character
     return (fields[0], int(fields[19])) if len(fields) > 19 else ("", 0)
 
 

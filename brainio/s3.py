@@ -194,7 +194,7 @@ def load_file_from_s3(
     sha1: str | None = None,
     version_id: str | None = None,
 ) -> None:
-    """Fetch a file to a place of your own; the copy appears there complete or not at all.
+    """Fetch a file and copy it to a path; the copy appears there complete or not at all.
 
     Raises
     ------
@@ -202,12 +202,12 @@ def load_file_from_s3(
     """
     target = Path(local_filepath)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(target, durable=False) as temporary:  # can be fetched again
+    with atomic_path(target, durable=False) as temporary:  # the file can be fetched again
         shutil.copyfile(_fetch(bucket, path, version_id, sha1), temporary)
 
 
 def download_file_if_not_exists(local_path: str | PathLike[str], bucket: str, remote_filepath: str) -> None:
-    """Fetch a file to a place of your own unless something is there already."""
+    """Fetch a file and copy it to a path, unless that exists already."""
     if not Path(local_path).is_file():
         load_file_from_s3(bucket, remote_filepath, local_path)
 

@@ -1,4 +1,4 @@
-"""Text of messages: other people's texts without side effects, counts with nouns, suggestions for misspelled names.
+"""Text of messages: escaped control characters, counts with nouns, suggestions for misspelled names.
 
 Messages and logs quote catalogs, files and servers, whose texts must not control a terminal or forge a line of a log.
 This module does not know where a text comes from or goes to. `logging` is imported with the first message of a logger,
@@ -76,7 +76,7 @@ def _json_escape(match: re.Match[str]) -> str:
 
 
 def get_logger(name: str) -> "logging.Logger":
-    """Return the logger of that name, whose messages are single lines without characters that act on a terminal.
+    """Return the logger of that name, whose messages are single lines without control characters.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def _make_printable(record: "logging.LogRecord") -> bool:
 
 
 def fault_of_text(text: str) -> str | None:
-    r"""Describe the first character of a text that no table or file name may hold; None if there is none.
+    r"""Describe the first character of a text that tables and file names cannot contain; None if all are valid.
 
     Such characters are NUL, which ends a text in many programs, and halves of surrogate pairs, which UTF-8 cannot
     represent: Python uses them for undecodable bytes in names of files.
@@ -128,7 +128,7 @@ def fault_of_text(text: str) -> str | None:
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """Cut a text to a number of characters; an ellipsis shows that there was more.
+    """Shorten a text to a number of characters, with an ellipsis.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def shortened(text: str, longest: int = _LONGEST) -> str:
 
 
 def quantity(number: int, noun: str, plural: str | None = None) -> str:
-    """Write a number with the noun that it counts.
+    """Format a number with the noun that it counts.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def plural_of(noun: str) -> str:
 
 
 def share(part: int, whole: int, noun: str) -> str:
-    """Write how many of a number of things are meant.
+    """Format a part of a number of things.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def share(part: int, whole: int, noun: str) -> str:
 
 
 def some(values: Iterable[object]) -> str:
-    """Show the first five values, and how many more there are.
+    """Format the first five values, and the number of further ones.
 
     Examples
     --------
