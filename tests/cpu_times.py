@@ -74,7 +74,10 @@ def _cpu_seconds() -> float:
 def _seconds_of_children() -> Iterator[float]:
     """Yield the seconds of each running child process, with those of its own children that have ended."""
     for path in Path("/proc/self/task").glob("*/children"):
-        for pid in path.read_text().split():
+        pids: list[str] = []
+        with suppress(OSError):  # threads and processes end meanwhile; an error here would end the worker of pytest-xdist
+            pids = path.read_text().split()
+        for pid in pids:
             with suppress(OSError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 yield sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
