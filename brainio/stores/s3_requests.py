@@ -10,7 +10,7 @@ without the checksums of newer clients. Errors of boto3 become errors of this pa
 import os
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.loaders import JSONFileLoader
 
 from brainio.errors import (
     AccessRefusedError,
@@ -116,7 +117,20 @@ def is_amazon_endpoint(url: str) -> bool:
     return (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
+class _ApiDescriptions(JSONFileLoader):
+    """Reads botocore's description of S3 once per process; for each new client, that would take 0.1 s of CPU time."""
+
+    def load_file(self, file_path: str) -> Any:
+        return _read_description(file_path)
+
+
+@cache
+def _read_description(path: str) -> Any:
+    return JSONFileLoader().load_file(path)
+
+
 def _client(core: botocore.session.Session, region: str | None, config: Config) -> "S3Client":
+    core.get_component("data_loader").file_loader = _ApiDescriptions()
     verify = None if core.get_config_variable("ca_bundle") else ca_bundle()
     client = Session(botocore_session=core).client("s3", region_name=region, config=config, verify=verify)
     # botocore offers no other way to replace its connections. Its pool manager uses the same dictionary.
