@@ -55,7 +55,7 @@ def collect(tmp_path: Path) -> Collect:
         )
         paths = [] if any(".py" in argument for argument in arguments) else [str(tmp_path)]
         # That plugin collects garbage, which takes seconds in a process that has run many tests.
-        quick = ["-p", "no:unraisableexception"]
+        quick = ["-p", "no:unraisableexception", "--disable-plugin-autoload", "-p", "xdist"]
         pytest.main([*options, *quick, "-q", "--collect-only", "-n0", *arguments, *paths], plugins=[tiers, recorder])
         return [node_id.partition("::")[2] for node_id in recorder.node_ids]
 

@@ -14,6 +14,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.service.service_process import CARNEY, ServiceProcess
+from tests.tiers import scaled_examples
 
 EXISTING = {"catalog": "lab", "kind": "assembly", "part": "nc", "identifier": CARNEY}
 # The document cannot list the valid cursors and values, nor describe the limit of the whole URL (414).
@@ -45,7 +46,7 @@ def check_answers(cases: st.SearchStrategy[Case]) -> None:
     """Send the requests of a strategy, and compare every answer with the document."""
 
     @given(cases, st.booleans())
-    @settings(max_examples=30, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=scaled_examples(60), deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     def check(case: Case, exists: bool) -> None:
         if exists:
             case.path_parameters.update({name: EXISTING[name] for name in case.path_parameters if name in EXISTING})
