@@ -75,7 +75,9 @@ def _seconds_of_children() -> Iterator[float]:
     """Yield the seconds of each running child process, with those of its own children that have ended."""
     for path in Path("/proc/self/task").glob("*/children"):
         pids: list[str] = []
-        with suppress(OSError):  # threads and processes end meanwhile; an error here would end the worker of pytest-xdist
+        with suppress(
+            OSError
+        ):  # threads and processes end meanwhile; an error here would end the worker of pytest-xdist
             pids = path.read_text().split()
         for pid in pids:
             with suppress(OSError):

@@ -56,7 +56,7 @@ class ServiceProcess:
         self.process = self._start()
         self._read.start()
         self.url = self.wait_until(lambda: next((line.split()[2] for line in self.lines if "serving at" in line), ""))
-        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=False)
         self.wait_until(self._is_ready)
         return self
 

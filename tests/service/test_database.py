@@ -1,6 +1,5 @@
 """The database of the service: creating and upgrading its tables, transactions, and errors without passwords."""
 
-import multiprocessing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,8 +22,8 @@ from brainio.service.settings import read_settings
 from brainio.service.tokens import create_token, list_tokens, revoke_token
 from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio as command
+from tests.reliability.processes import join, start
 
-spawning = multiprocessing.get_context("spawn")
 LATER = """
 from alembic import op
 import sqlalchemy as sa
@@ -105,12 +104,7 @@ def test_a_refresh_reads_changes_of_tokens_and_embargoes_and_stores_the_last_use
 
 
 def test_processes_that_start_together_create_the_tables_once(database: str) -> None:
-    processes = [spawning.Process(target=_create_token, args=(database,)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0] * 4
+    assert join([start(_create_token, database) for _ in range(4)]) == [0] * 4
     assert len(list_tokens(Database(database))) == 4
 
 

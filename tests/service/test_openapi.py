@@ -46,7 +46,12 @@ def check_answers(cases: st.SearchStrategy[Case]) -> None:
     """Send the requests of a strategy, and compare every answer with the document."""
 
     @given(cases, st.booleans())
-    @settings(max_examples=scaled_examples(60), deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=scaled_examples(60),
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     def check(case: Case, exists: bool) -> None:
         if exists:
             case.path_parameters.update({name: EXISTING[name] for name in case.path_parameters if name in EXISTING})
