@@ -1,4 +1,4 @@
-"""Promises of the documentation: every example runs, in the order in which a reader meets it."""
+"""Every example of the documentation runs, in the order of the page."""
 
 import contextlib
 import doctest
@@ -18,17 +18,17 @@ import brainio
 TOP = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FOUND = [module.name for module in pkgutil.walk_packages(brainio.__path__, "brainio.")]
-MODULES = ["brainio", *(name for name in FOUND if not name.endswith("__main__"))]  # to import that is to run it
-# What only a machine on the internet can do.
+MODULES = ["brainio", *(name for name in FOUND if not name.endswith("__main__"))]  # importing these modules runs them
+# Commands that need the internet.
 ELSEWHERE = ("dicarlo.MajajHong2015", "python3 -m venv", "python3 tests/run.py", "pip install", "https://lab.example")
 
 
 def blocks(document: str) -> list[tuple[str, str]]:
     found = BLOCK.findall((TOP / document).read_text(encoding="utf-8"))
-    return [(language, text) for language, text in found if language == "console" or is_for_here(text)]
+    return [(language, text) for language, text in found if language == "console" or runs_offline(text)]
 
 
-def is_for_here(text: str) -> bool:
+def runs_offline(text: str) -> bool:
     return not any(word in text for word in ELSEWHERE)
 
 
@@ -55,11 +55,13 @@ def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monke
         if language == "python":
             exec(compile(text, document, "exec"), names)
         else:
-            for command in filter(is_for_here, text.strip().splitlines()):
+            for command in filter(runs_offline, text.strip().splitlines()):
                 run(command)
 
 
-def test_contributing_data_is_a_session_that_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_example_of_contributing_data_prints_the_shown_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     found = BLOCK.findall((TOP / "docs" / "contributing-data.md").read_text(encoding="utf-8"))
     (language, raw), *rest = found
@@ -80,7 +82,7 @@ def test_contributing_data_is_a_session_that_runs_as_written(tmp_path: Path, mon
 
 
 def output_of(command: str) -> str:
-    """Run a command with this Python's `brainio`, whatever its exit code is."""
+    """Run a command with this Python's `brainio`, and return its output, also if it fails."""
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": scripts}
     return subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=environment).stdout
@@ -95,7 +97,7 @@ def run(command: str) -> None:
     assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
-def test_the_pictures_of_the_documentation_can_be_made_again(tmp_path: Path) -> None:
+def test_the_pictures_of_the_documentation_are_reproducible(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, TOP / "docs" / "pictures.py", tmp_path / "pictures"], check=True, capture_output=True
     )

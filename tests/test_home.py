@@ -1,4 +1,4 @@
-"""Folders of the user: a home that is unknown, read-only or gone is an error that names the setting to change."""
+"""An unknown, read-only or missing home folder is an error that names the setting to change."""
 
 import os
 import shutil
@@ -28,7 +28,9 @@ def without_home(**variables: str) -> dict[str, str]:
     os.name != "posix" or os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, setpriv"
 )
 @pytest.mark.parametrize("command", [("get", "modelfest.Carney1999"), ("cache", "ls"), ("search", "modelfest")])
-def test_an_unknown_user_without_a_home_is_told_of_brainio_home(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_an_unknown_user_without_a_home_gets_an_error_that_names_brainio_home(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
     done = subprocess.run(
         [*UNKNOWN, *COMMAND, *command], env=without_home(), cwd="/", capture_output=True, text=True, check=False
     )
@@ -40,7 +42,7 @@ def test_an_unknown_user_without_a_home_is_told_of_brainio_home(tmp_path: Path, 
 @pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, setpriv"
 )
-def test_an_unknown_user_needs_no_home_to_look_at_catalogs() -> None:
+def test_catalogs_are_read_without_a_home_folder() -> None:
     done = subprocess.run(
         [*UNKNOWN, *COMMAND, "info", "modelfest.Carney1999"],
         env=without_home(),
@@ -54,7 +56,7 @@ def test_an_unknown_user_needs_no_home_to_look_at_catalogs() -> None:
 @pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, setpriv"
 )
-def test_a_home_that_may_not_be_written_is_an_error_that_names_brainio_home() -> None:
+def test_a_read_only_home_is_an_error_that_names_brainio_home() -> None:
     command = [*UNKNOWN, *COMMAND, "get", "modelfest.Carney1999"]
     done = subprocess.run(command, env=without_home(HOME="/"), cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 10
@@ -95,7 +97,7 @@ def test_no_folder_for_temporary_files_is_an_error_that_names_tmpdir(
         pass
 
 
-def test_a_file_that_cannot_be_written_while_packaging_is_an_error_of_packaging(tmp_path: Path) -> None:
+def test_packaging_into_an_unwritable_folder_is_a_packaging_error(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="Input/output error"), explain_os_errors(tmp_path):
         raise OSError(5, "Input/output error")
     with pytest.raises(CacheError, match="as it is"), explain_os_errors(tmp_path):

@@ -1,4 +1,4 @@
-"""Promises about importing: it is cheap, it runs one way, and every public name is where code expects it."""
+"""Imports are fast, only go downwards, and offer every public name."""
 
 import ast
 import importlib
@@ -91,7 +91,7 @@ def test_completion_sees_every_public_name() -> None:
     assert {*INTERFACE["brainio"].split(), "assemblies", "stimuli", "fetch", "packaging"} <= set(done.stdout.split())
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
+def test_the_version_equals_that_of_the_distribution() -> None:
     assert brainio.__version__ == importlib.metadata.version("brainio-data")
 
 
@@ -137,8 +137,8 @@ SERVICE = sorted(PACKAGE.glob("service/**/*.py"))
 
 
 @pytest.mark.parametrize("path", SERVICE, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_pages_and_resources_of_the_service_know_nothing_of_each_other(path: Path) -> None:
-    """What both need lies below them, and nothing there knows either; the application puts them together."""
+def test_pages_and_resources_of_the_service_do_not_import_each_other(path: Path) -> None:
+    """Shared code is in lower layers, which import neither. Only the application imports both."""
     part = path.relative_to(PACKAGE / "service").parts[0]
     if part == "app.py":
         return

@@ -1,4 +1,4 @@
-"""Every name of the published interface does its work, called as published scripts call it."""
+"""Every name of the published interface works, called like in published scripts."""
 
 from __future__ import annotations
 

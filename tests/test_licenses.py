@@ -52,11 +52,11 @@ def test_malformed_names_are_refused(text: str) -> None:
     assert all(map(is_license, nearest_licenses(text)))
 
 
-def test_every_choice_is_valid_as_it_is_offered() -> None:
+def test_every_offered_choice_is_valid() -> None:
     assert [parse_license(name) for name in COMMON] == list(COMMON)
 
 
-def test_the_list_of_licences_is_read_when_it_is_needed() -> None:
+def test_the_list_of_licences_is_read_on_demand() -> None:
     code = "import sys, brainio.licenses, brainio.cards.facts; print('packaging.licenses' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

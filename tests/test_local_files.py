@@ -85,7 +85,7 @@ def test_the_check_sees_the_old_file_after_the_new_content_is_on_the_disk(
     assert events == ["fsync", OLD, "fsync"]  # the file, the check, the folder
 
 
-def test_a_write_that_need_not_be_durable_waits_for_no_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_without_durability_does_not_sync(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _descriptor: pytest.fail("waits for the disk"))
     write_file(folder / "a.csv", NEW, durable=False)
     with atomic_path(folder / "b.csv", durable=False) as temporary:
@@ -121,7 +121,7 @@ def test_the_new_file_has_the_mode_of_the_umask(folder: Path) -> None:
     assert (folder / "a.csv").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_name_of_the_greatest_length_can_be_written(folder: Path) -> None:
+def test_a_name_of_maximum_length_can_be_written(folder: Path) -> None:
     name = "é" * 125 + ".json"
     write_file(folder / name, NEW)
     assert names(folder) == [name]

@@ -1,4 +1,4 @@
-"""Locks between processes: waiting ends, holders are named, and a process that may still write keeps its lock."""
+"""Locks between processes: waits end, errors name the holder, and a process that may still write keeps its lock."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ def catalog(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "STALLED", 0.5)
     monkeypatch.setattr(locks, "_LOG_AFTER", 0.2)
 
@@ -64,7 +64,7 @@ def flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
 
 @pytest.fixture
 def writer(catalog: Path, flock: bool) -> Iterator[Starter]:
-    """Start a process that writes the catalog, and stays in the middle until a line comes from its input."""
+    """Start a process that writes the catalog, and pauses while writing until it reads a line of input."""
     started = []
 
     def start() -> "subprocess.Popen[str]":
@@ -98,12 +98,12 @@ def writer(catalog: Path, flock: bool) -> Iterator[Starter]:
         process.communicate()
 
 
-def go_on(process: "subprocess.Popen[str]") -> None:
+def resume(process: "subprocess.Popen[str]") -> None:
     process.communicate("\n", timeout=30)
     assert process.returncode == 0
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_a_stopped_writer_is_an_error_that_names_it_and_its_lock(catalog: Path, writer: Starter) -> None:
     process = writer()
     process.send_signal(signal.SIGSTOP)
@@ -113,12 +113,12 @@ def test_a_stopped_writer_is_an_error_that_names_it_and_its_lock(catalog: Path, 
         assert text in str(caught.value)
     assert f"{catalog.parent}/.c.csv.lock" in str(caught.value)
     process.send_signal(signal.SIGCONT)
-    go_on(process)
+    resume(process)
     append_rows(catalog, [row("second")])
     assert identifiers(catalog) == ["first", "other", "second"]
 
 
-def test_the_lock_of_a_killed_writer_is_taken_over_at_once(catalog: Path, writer: Starter) -> None:
+def test_the_lock_of_a_killed_writer_is_acquired_at_once(catalog: Path, writer: Starter) -> None:
     process = writer()
     process.kill()
     process.wait()
@@ -129,20 +129,20 @@ def test_the_lock_of_a_killed_writer_is_taken_over_at_once(catalog: Path, writer
     assert [path.name for path in catalog.parent.iterdir() if "part" in path.name or "held" in path.name] == []
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_a_writer_that_resumes_after_its_lock_was_deleted_overwrites_no_row(catalog: Path, writer: Starter) -> None:
     process = writer()
     process.send_signal(signal.SIGSTOP)
-    for path in catalog.parent.glob(".c.csv.lock*"):  # as the error says
+    for path in catalog.parent.glob(".c.csv.lock*"):  # as the error suggests
         path.unlink()
     append_rows(catalog, [row("second")])
     process.send_signal(signal.SIGCONT)
-    go_on(process)
+    resume(process)
     assert sorted(identifiers(catalog)) == ["first", "other", "second"]
 
 
-@pytest.mark.usefixtures("impatient")
-def test_waiting_is_logged_with_the_holder_and_goes_on_as_long_as_there_is_progress(
+@pytest.mark.usefixtures("short_timeouts")
+def test_a_wait_is_logged_with_the_holder_and_lasts_while_it_makes_progress(
     catalog: Path, writer: Starter, caplog: pytest.LogCaptureFixture
 ) -> None:
     process = writer()
@@ -155,7 +155,7 @@ def test_waiting_is_logged_with_the_holder_and_goes_on_as_long_as_there_is_progr
     assert "waiting for the lock" in caplog.text
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize("form", ["record", "filelock"])
 def test_a_lock_of_another_machine_is_an_error_that_names_it(catalog: Path, flock: bool, form: str) -> None:
     elsewhere = {"host": "far", "machine": "0", "boot": "1", "namespace": "2", "acquired": 1.0}
@@ -167,7 +167,7 @@ def test_a_lock_of_another_machine_is_an_error_that_names_it(catalog: Path, floc
     assert identifiers(catalog) == ["first"]
 
 
-def test_a_lock_from_before_the_last_boot_is_taken_over(catalog: Path, flock: bool) -> None:
+def test_a_lock_from_before_the_last_boot_is_replaced(catalog: Path, flock: bool) -> None:
     record = this_process().record | {"boot": "12345678", "acquired": 1.0}
     (catalog.parent / (".c.csv.lock" if flock else ".c.csv.lock.held")).write_text(json.dumps(record))
     append_rows(catalog, [row("second")])
@@ -214,8 +214,8 @@ def test_a_forked_child_neither_holds_nor_releases_a_lock_of_its_parent(tmp_path
     assert not lock.path.exists()
 
 
-@pytest.mark.usefixtures("impatient")
-def test_cache_work_goes_on_beside_a_holder_without_progress_that_keeps_its_lock(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("short_timeouts")
+def test_cache_work_continues_next_to_a_stalled_holder_that_keeps_its_lock(tmp_path: Path) -> None:
     first = locks.acquire(tmp_path, "work")
     second = locks.acquire(tmp_path, "work")
     assert first is not None
@@ -239,7 +239,7 @@ def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
     assert [path.name for path in remove_leftovers(tmp_path, ".a.csv.*")] == [f".a.csv.{dead}-0123456789abcdef.part"]
 
 
-def test_a_catalog_that_others_always_change_is_an_error(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_constantly_changing_catalog_is_an_error(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("brainio.catalogs.backends.csv_file._is_unchanged", lambda *_: False)
     with pytest.raises(CatalogError, match="was changed by others at each of 5 attempts"):
         append_rows(catalog, [row("second")])

@@ -1,4 +1,4 @@
-"""Promises of `brainio.lookup`, the pandas face of the catalogs."""
+"""`brainio.lookup`: the catalogs as pandas tables."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def lab(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_look_up_returns_the_row_as_pandas_shows_it(lab: Path) -> None:
+def test_a_lookup_returns_the_row_as_a_pandas_series(lab: Path) -> None:
     row = lookup.lookup_assembly("a.c")
     assert isinstance(row, pd.Series)
     assert list(row.index[:8]) == [*SHARED, "source_catalog"]
@@ -63,7 +63,7 @@ def test_all_catalogs_are_combined_and_each_row_names_its_catalog(lab: Path) -> 
     assert len(combined) == sum(len(catalog) for catalog in lookup.get_catalogs().values())
 
 
-def test_a_catalog_knows_where_it_came_from(lab: Path) -> None:
+def test_a_catalog_knows_its_location(lab: Path) -> None:
     catalog = Catalog.from_files("lab", lab, url="https://lab.org")
     assert (catalog.identifier, catalog.url) == ("lab", "https://lab.org")
     assert catalog.attrs["source_path"] == lab

@@ -52,12 +52,12 @@ def test_a_name_that_contains_or_is_contained_comes_before_one_of_similar_spelli
     assert nearest("image12", ["", "i", "image1", "age", "image21"]) == ["image1", "age", "i", "image21"]
 
 
-def test_what_resembles_nothing_gets_no_suggestion() -> None:
+def test_a_name_without_similar_names_gets_no_suggestion() -> None:
     assert nearest("xyz", ["Majaj", "Rust"]) == []
     assert nearest("", ["Majaj", ""]) == []
 
 
-def test_no_more_are_named_than_asked_for_and_of_many_only_some_are_compared() -> None:
+def test_the_number_of_suggestions_and_comparisons_is_limited() -> None:
     names = [f"n{number:06d}" for number in range(30_000)]
     assert nearest("n02999", names, most=1) == ["n029990"]
     compared = nearest("n02999x", names, most=2)

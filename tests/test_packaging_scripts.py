@@ -1,4 +1,4 @@
-"""The catalogs that ship are what their scripts make, and every script packages the data that it says it does."""
+"""Packaging scripts reproduce the shipped catalogs, and package the data that they describe."""
 
 import csv
 import hashlib
@@ -51,7 +51,7 @@ def pixels(folder: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("demo")
     script = ROOT / "packaging_scripts" / "carney1999.py"
     done = subprocess.run(
@@ -62,44 +62,44 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @needs_stimupy
-def test_the_script_finds_the_published_numbers(made: tuple[Path, str]) -> None:
-    assert "43 stimuli, 2752 presentations, split-half correlation 0.995" in made[1]
+def test_the_script_finds_the_published_numbers(packaged: tuple[Path, str]) -> None:
+    assert "43 stimuli, 2752 presentations, split-half correlation 0.995" in packaged[1]
 
 
 @needs_stimupy
-def test_the_script_makes_the_shipped_pixels_and_thresholds(made: tuple[Path, str]) -> None:
-    new, shipped = pixels(made[0]), pixels(SHIPPED)
+def test_the_script_reproduces_the_shipped_pixels_and_thresholds(packaged: tuple[Path, str]) -> None:
+    new, shipped = pixels(packaged[0]), pixels(SHIPPED)
     assert list(new) == list(shipped)
     assert all(np.array_equal(new[name], shipped[name]) for name in new)
-    assert values(made[0]).identical(values(SHIPPED))
+    assert values(packaged[0]).identical(values(SHIPPED))
 
 
 @needs_stimupy
-def test_with_the_same_libraries_the_script_makes_the_shipped_hashes(made: tuple[Path, str]) -> None:
-    if (made[0] / "MADE_WITH.md").read_text() != (SHIPPED / "MADE_WITH.md").read_text():
+def test_the_script_reproduces_the_shipped_hashes_with_the_same_libraries(packaged: tuple[Path, str]) -> None:
+    if (packaged[0] / "MADE_WITH.md").read_text() != (SHIPPED / "MADE_WITH.md").read_text():
         pytest.skip("other versions of the libraries than those in MADE_WITH.md")
-    assert rows(made[0]) == rows(SHIPPED)
+    assert rows(packaged[0]) == rows(SHIPPED)
 
 
 @pytest.mark.slow(reason="runs the whole script again")
 @needs_stimupy
-def test_the_script_may_run_twice_into_one_folder(made: tuple[Path, str]) -> None:
-    before = (made[0] / "brainio_demo.csv").read_bytes()
+def test_the_script_can_run_twice_in_one_folder(packaged: tuple[Path, str]) -> None:
+    before = (packaged[0] / "brainio_demo.csv").read_bytes()
     subprocess.run(
-        [sys.executable, str(ROOT / "packaging_scripts" / "carney1999.py"), str(made[0])], check=True, cwd=ROOT
+        [sys.executable, str(ROOT / "packaging_scripts" / "carney1999.py"), str(packaged[0])], check=True, cwd=ROOT
     )
-    assert (made[0] / "brainio_demo.csv").read_bytes() == before
+    assert (packaged[0] / "brainio_demo.csv").read_bytes() == before
 
 
 @pytest.mark.slow(reason="runs the whole script again")
 @needs_stimupy
-def test_two_runs_into_two_folders_give_equal_hashes(made: tuple[Path, str], tmp_path: Path) -> None:
+def test_two_runs_into_two_folders_give_equal_hashes(packaged: tuple[Path, str], tmp_path: Path) -> None:
     script = ROOT / "packaging_scripts" / "carney1999.py"
     subprocess.run([sys.executable, str(script), str(tmp_path / "again")], check=True, cwd=ROOT)
-    assert rows(tmp_path / "again") == rows(made[0])
+    assert rows(tmp_path / "again") == rows(packaged[0])
 
 
-def test_the_shipped_demo_holds_43_patterns_and_2752_thresholds_of_reliable_observers() -> None:
+def test_the_shipped_demo_has_43_patterns_and_2752_thresholds_of_reliable_observers() -> None:
     images = pixels(SHIPPED)
     assert len(images) == 43
     assert {(image.shape, image.dtype.name) for image in images.values()} == {((256, 256), "uint8")}
@@ -120,7 +120,7 @@ def test_no_two_patterns_share_their_thresholds() -> None:
     ("identifier", "license_", "publication"),
     [("modelfest.Carney1999", "GPL-2.0-only", "carney1999"), ("herz.Rokem2006", "BSD-3-Clause", "rokem2006")],
 )
-def test_shipped_files_have_the_size_that_the_catalog_promises_and_a_licence_whose_text_ships(
+def test_shipped_files_have_the_listed_size_and_a_licence_with_shipped_text(
     identifier: str, license_: str, publication: str
 ) -> None:
     listed = rows(SHIPPED, identifier)
@@ -162,8 +162,8 @@ def script(module: ModuleType, *arguments: str | Path, **variables: str) -> subp
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=os.environ | variables)
 
 
-def fetched(module: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fetch a package once in a run of the tests, however many processes run them."""
+def fetch_package(module: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fetch a package once per test run, for all test processes."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "downloads"
     folder.mkdir(exist_ok=True)
@@ -179,12 +179,12 @@ def fetched(module: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="session")
 def nitime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fetched(rokem2006, tmp_path_factory)
+    return fetch_package(rokem2006, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def pymvpa2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fetched(haxby2001, tmp_path_factory)
+    return fetch_package(haxby2001, tmp_path_factory)
 
 
 def load_columns(nitime: Path, name: str) -> np.ndarray:
@@ -192,9 +192,7 @@ def load_columns(nitime: Path, name: str) -> np.ndarray:
         return np.loadtxt(text)
 
 
-def test_spikes_and_envelopes_go_to_s3_and_come_back_as_in_nitime(
-    nitime: Path, moto_s3: MotoS3, tmp_path: Path
-) -> None:
+def test_spikes_and_envelopes_published_to_s3_load_as_in_nitime(nitime: Path, moto_s3: MotoS3, tmp_path: Path) -> None:
     moto_s3.create_bucket("lab")
     catalog = tmp_path / "lab.csv"
     done = script(rokem2006, catalog, "lab/spikes", "--downloads", nitime)
@@ -226,7 +224,7 @@ def test_spikes_and_envelopes_go_to_s3_and_come_back_as_in_nitime(
     assert counts.values[:, 0].tolist() == [[expected[number, second] for second in range(10)] for number in (1, 2)]
 
 
-def test_the_script_makes_the_shipped_spikes_and_sounds(nitime: Path, tmp_path: Path) -> None:
+def test_the_script_reproduces_the_shipped_spikes_and_sounds(nitime: Path, tmp_path: Path) -> None:
     done = script(rokem2006, tmp_path / "brainio_demo.csv", tmp_path / "files", "--downloads", nitime)
     assert done.returncode == 0, done.stderr
     new, shipped = rows(tmp_path, "herz.Rokem2006"), rows(SHIPPED, "herz.Rokem2006")
@@ -252,9 +250,7 @@ def test_a_second_run_changes_nothing(nitime: Path, tmp_path: Path) -> None:
     assert bytes_of_all() == before
 
 
-def test_blocks_go_to_a_catalog_on_s3_and_come_back_as_in_pymvpa2(
-    pymvpa2: Path, moto_s3: MotoS3, tmp_path: Path
-) -> None:
+def test_blocks_published_to_a_catalog_on_s3_load_as_in_pymvpa2(pymvpa2: Path, moto_s3: MotoS3, tmp_path: Path) -> None:
     moto_s3.create_bucket("lab")
     done = script(haxby2001, "s3://lab/lab.csv", "lab/files", "--downloads", pymvpa2)
     assert done.returncode == 0, done.stderr
@@ -278,7 +274,7 @@ def test_blocks_go_to_a_catalog_on_s3_and_come_back_as_in_pymvpa2(
 
 
 def unpacked(pymvpa2: Path, folder: Path) -> tuple[np.ndarray, list[str]]:
-    """Give the volumes of the sources, and the label of each."""
+    """Return the volumes of the sources, and the label of each."""
     with tarfile.open(pymvpa2 / haxby2001.SOURCE) as archive:
         archive.extractall(folder, filter="data")
     data = folder / "pymvpa2-2.6.5" / "mvpa2" / "data"
@@ -287,7 +283,7 @@ def unpacked(pymvpa2: Path, folder: Path) -> tuple[np.ndarray, list[str]]:
 
 
 @pytest.mark.parametrize("module", [rokem2006, haxby2001], ids=["rokem2006", "haxby2001"])
-def test_a_script_packages_nothing_from_other_bytes(module: ModuleType, tmp_path: Path) -> None:
+def test_a_script_refuses_other_source_bytes(module: ModuleType, tmp_path: Path) -> None:
     (tmp_path / module.SOURCE).write_bytes(b"another package")
     done = script(module, tmp_path / "lab.csv", tmp_path / "files", "--downloads", tmp_path)
     assert done.returncode == 1
@@ -296,7 +292,7 @@ def test_a_script_packages_nothing_from_other_bytes(module: ModuleType, tmp_path
 
 
 @pytest.mark.parametrize("module", [rokem2006, haxby2001], ids=["rokem2006", "haxby2001"])
-def test_a_script_says_what_to_do_when_its_package_cannot_be_fetched(module: ModuleType, tmp_path: Path) -> None:
+def test_a_failed_fetch_of_a_source_package_names_the_next_step(module: ModuleType, tmp_path: Path) -> None:
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
     done = script(module, tmp_path / "lab.csv", tmp_path / "files", "--downloads", tmp_path / "none", **nowhere)
     assert done.returncode == 1

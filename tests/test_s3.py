@@ -1,4 +1,4 @@
-"""Promises of `brainio.s3`: files pinned by bucket, version and hash load without a catalog."""
+"""`brainio.s3`: files pinned by bucket, version and hash load without a catalog."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +80,7 @@ def test_an_assembly_is_loaded_with_or_without_the_metadata_of_its_stimuli(bucke
     assert ("object_name" in assembly.coords) is merge
 
 
-def test_stimuli_that_the_set_lacks_may_be_allowed_to_be_missing(bucket: S3Static) -> None:
+def test_missing_stimuli_can_be_allowed(bucket: S3Static) -> None:
     body = bucket.objects["bkt", "folder/assy_lab_Doe2026.nc"]
     arguments = ("lab.Doe2026", None, sha1(body), "bkt/folder", BehavioralAssembly, lambda: load_stimuli()[1:])
     with pytest.raises(AssemblyFormatError, match="allow_missing_stimuli=True"):
@@ -118,7 +118,7 @@ def test_a_folder_is_fetched_into_a_directory_as_files_that_their_owner_may_writ
     assert (path.name, path.stat().st_mode & 0o600) == ("weights.pth", 0o600)
 
 
-def test_threads_that_want_one_place_see_whole_files_only(bucket: S3Static, tmp_path: Path) -> None:
+def test_threads_that_unpack_into_one_folder_see_complete_files_only(bucket: S3Static, tmp_path: Path) -> None:
     body = b"w" * 5_000_000
     bucket.objects["bkt", "models/big"] = body
     target = tmp_path / "big.bin"
@@ -131,7 +131,7 @@ def test_threads_that_want_one_place_see_whole_files_only(bucket: S3Static, tmp_
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_a_file_that_cannot_be_had_leaves_the_place_as_it_was(bucket: S3Static, tmp_path: Path) -> None:
+def test_a_failed_download_leaves_the_folder_unchanged(bucket: S3Static, tmp_path: Path) -> None:
     target = tmp_path / "mine.bin"
     target.write_bytes(b"before")
     with pytest.raises(TransferError):

@@ -61,7 +61,7 @@ def test_columns_have_the_types_of_read_csv_and_text_is_objects(loaded: Stimulus
     assert [type(value) for value in loaded["object"]] == [str, float, str]
 
 
-def test_ids_are_text_also_when_they_look_like_numbers(tmp_path: Path) -> None:
+def test_ids_are_text_even_if_they_look_like_numbers(tmp_path: Path) -> None:
     csv = write_set(tmp_path, "stimulus_id,filename\n007,a.png\n8,b.png\n", "a.png", "b.png")
     stimulus_set = StimulusSet.from_files(csv, tmp_path / "files")
     assert stimulus_set["stimulus_id"].tolist() == ["007", "8"]
@@ -121,7 +121,7 @@ def test_concat_of_sets_unites_paths_and_drops_a_differing_identifier(loaded: St
     assert both.stimulus_paths == {**loaded.stimulus_paths, "z": Path("z.png")}
 
 
-def test_paths_and_identifier_are_assignable_on_a_set_made_by_hand() -> None:
+def test_paths_and_identifier_of_a_new_set_can_be_assigned() -> None:
     stimulus_set = StimulusSet([{"stimulus_id": "a", "n": 1}, {"stimulus_id": "b", "n": 2}])
     stimulus_set.stimulus_paths = {"a": Path("a.png"), "b": Path("b.png")}
     stimulus_set.identifier = "lab.Set"
@@ -130,7 +130,7 @@ def test_paths_and_identifier_are_assignable_on_a_set_made_by_hand() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda s: s, lambda s: s[:1], copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
-def test_what_was_never_set_is_an_attribute_error_that_says_what_to_do(make: Any) -> None:
+def test_an_unset_attribute_is_an_error_that_names_the_next_step(make: Any) -> None:
     stimulus_set = make(StimulusSet([{"stimulus_id": "a"}]))
     for name in ("identifier", "stimulus_paths"):
         assert not hasattr(stimulus_set, name)
@@ -145,7 +145,7 @@ def test_an_unknown_stimulus_names_near_ids(tmp_path: Path) -> None:
         stimulus_set.get_stimulus("face_03")
 
 
-def test_the_disk_is_not_asked_for_a_path() -> None:
+def test_getting_a_path_does_not_access_the_disk() -> None:
     planned = StimulusSet({"stimulus_id": ["a"]})
     planned.stimulus_paths = {"a": Path("/not/made/yet.png")}
     assert planned.get_stimulus("a") == Path("/not/made/yet.png")
@@ -207,12 +207,12 @@ def test_sets_that_name_two_files_for_one_stimulus_cannot_be_concatenated(loaded
     assert pd.concat([loaded, other]).stimulus_paths == loaded.stimulus_paths
 
 
-def test_dots_within_a_filename_lead_nowhere(tmp_path: Path) -> None:
+def test_dots_in_a_filename_do_not_change_its_folder(tmp_path: Path) -> None:
     csv = write_set(tmp_path, "stimulus_id,filename\na,a..b.png\n", "a..b.png")
     assert StimulusSet.from_files(csv, tmp_path / "files").get_stimulus("a").name == "a..b.png"
 
 
-def test_paths_behave_as_a_dict() -> None:
+def test_paths_behave_like_a_dict() -> None:
     paths = StimulusPaths({"a": "a.png", "b": "b.png"}, "/folder")
     plain = {"a": Path("/folder/a.png"), "b": Path("/folder/b.png")}
     assert paths == plain

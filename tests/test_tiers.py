@@ -163,7 +163,7 @@ def is_slow_mark(mark: ast.expr) -> bool:
     return text.startswith(("pytest.mark.slow", "[pytest.mark.slow"))
 
 
-def test_the_default_tier_tests_every_promise_of_the_documents() -> None:
+def test_the_default_tier_runs_every_test_that_the_documents_name() -> None:
     slow = slow_functions()
     promises = [(row, set(re.findall(r"::(test_\w+)", row))) for row in ROWS]
     assert len(promises) > 100

@@ -30,7 +30,7 @@ def test_a_subset_stays_in_the_order_of_the_source(assembly: NeuroidAssembly) ->
     assert subset(assembly, assembly.transpose("neuroid", "presentation")).identical(assembly)
 
 
-def test_both_dimensions_are_cut(assembly: NeuroidAssembly) -> None:
+def test_both_dimensions_are_reduced(assembly: NeuroidAssembly) -> None:
     assert subset(assembly, assembly[:, [2, 0]], subset_dims=["neuroid"])["neuroid_id"].values.tolist() == ["n0", "n2"]
     cut = subset(assembly, assembly[[0, 2], :1])
     assert cut.values.tolist() == [[0.0], [6.0]]
@@ -42,7 +42,7 @@ def test_each_shared_level_must_match_on_its_own(assembly: NeuroidAssembly) -> N
     assert cut["stimulus_id"].values.tolist() == ["b", "c"]
 
 
-def test_a_level_can_be_cut_by(assembly: NeuroidAssembly) -> None:
+def test_a_subset_by_one_level_is_possible(assembly: NeuroidAssembly) -> None:
     cut = subset(assembly, stimuli(["c", "a"]), subset_dims=["stimulus_id"], dims_must_match=False)
     assert cut["stimulus_id"].values.tolist() == ["a", "a", "c"]
     assert subset(assembly, assembly[[0, 2]], subset_dims=["stimulus_id"]).sizes["presentation"] == 2
@@ -55,7 +55,7 @@ def test_rows_repeat_as_often_as_the_target_names_them(assembly: NeuroidAssembly
     assert cut.values[:, 0].tolist() == [0.0, 6.0, 9.0, 9.0]
 
 
-def test_another_number_of_rows_is_an_error_that_names_one(assembly: NeuroidAssembly) -> None:
+def test_a_different_number_of_rows_is_an_error_that_names_a_row(assembly: NeuroidAssembly) -> None:
     with pytest.raises(SubsetError, match=r"2 rows match.*target has 4.*'repetition': 1.*0 times in the source and 1"):
         subset(assembly[:2], assembly)
     with pytest.raises(SubsetError, match=r"'a'.*2 times in the source and 1 times in the target"):
@@ -66,7 +66,7 @@ def test_another_number_of_rows_is_an_error_that_names_one(assembly: NeuroidAsse
         subset(assembly, assembly, subset_dims=["nope"])
 
 
-def test_nothing_to_cut_by_is_an_error(assembly: NeuroidAssembly) -> None:
+def test_a_target_without_shared_levels_is_an_error(assembly: NeuroidAssembly) -> None:
     other = DataAssembly([1], coords={"other": ("presentation", [1])}, dims=["presentation"])
     with pytest.raises(SubsetError, match="no common coordinate"):
         subset(assembly, other)
@@ -81,7 +81,7 @@ def test_the_target_may_have_fewer_levels_than_the_source_and_others(assembly: N
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate dimension names:UserWarning")
-def test_a_dimension_that_stands_twice_is_cut_on_both_sides() -> None:
+def test_both_copies_of_a_repeated_dimension_are_reduced() -> None:
     square = NeuroidAssembly(
         np.arange(25.0).reshape(5, 5),
         coords={"stimulus_id": ("presentation", [0, 1, 2, 3, 4]), "meta": ("presentation", np.zeros(5)), "side": 12},
@@ -99,7 +99,7 @@ def test_missing_values_match_missing_values() -> None:
     assert subset(a, a[[1]]).values.tolist() == [2]
 
 
-def test_plain_arrays_are_cut_too() -> None:
+def test_plain_arrays_are_reduced_too() -> None:
     indexed = xr.DataArray([0, 1, 2], coords={"q": [1, 2, 3]}, dims=["q"])
     assert subset(indexed, indexed[[2, 0]]).values.tolist() == [0, 2]
     bare = xr.DataArray([0, 1, 2], dims=["q"])
@@ -118,7 +118,7 @@ def test_plain_arrays_are_cut_too() -> None:
         ([1.0, np.nan], [np.nan, 1.0], [0]),
     ],
 )
-def test_index_efficient_gives_positions_sorted_by_value(
+def test_index_efficient_returns_positions_sorted_by_value(
     source_values: list[Any], target_values: list[Any], expected: list[int]
 ) -> None:
     assert index_efficient(np.array(source_values), np.array(target_values)) == expected

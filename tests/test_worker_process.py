@@ -1,4 +1,4 @@
-"""Promises of the worker process: whatever a file does to it, the caller gets an error that names the file."""
+"""If a file crashes, hangs or exhausts the worker process, the caller gets an error that names the file."""
 
 import json
 import multiprocessing
@@ -91,7 +91,7 @@ def test_the_system_bounds_cpu_time_also_while_the_parent_is_stopped(worker: Wor
     assert int(Path(f"/proc/{pid}/limits").read_text().split("Max cpu time")[1].split()[0]) <= 9
 
 
-def test_output_of_libraries_is_not_taken_for_an_answer(worker: WorkerProcess) -> None:
+def test_output_of_libraries_does_not_count_as_an_answer(worker: WorkerProcess) -> None:
     assert call(worker, "write_noise") == "result"
 
 
@@ -196,14 +196,14 @@ def run_script(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
 
 
-def test_it_works_in_a_daemon_thread_of_a_script_without_a_main_guard_whose_folder_is_gone() -> None:
+def test_the_worker_runs_in_a_daemon_thread_of_a_script_without_main_guard_and_folder() -> None:
     with run_script() as script:
         output, _ = script.communicate(timeout=60)
     assert script.returncode == 0
     assert ends(int(output))
 
 
-def test_a_worker_ends_with_its_parent_also_in_the_middle_of_a_call() -> None:
+def test_a_worker_ends_with_its_parent_even_during_a_call() -> None:
     with run_script("sleep") as script:
         assert script.stdout is not None
         pid = int(script.stdout.readline())
@@ -217,7 +217,7 @@ def child_pid(worker: WorkerProcess, answers: "multiprocessing.SimpleQueue[int]"
     worker.stop()
 
 
-def test_a_forked_child_has_a_worker_of_its_own(worker: WorkerProcess) -> None:
+def test_a_forked_child_starts_its_own_worker(worker: WorkerProcess) -> None:
     context = multiprocessing.get_context("fork")
     own, answers = call(worker, "pid"), context.SimpleQueue()
     child = context.Process(target=child_pid, args=(worker, answers))

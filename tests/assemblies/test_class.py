@@ -1,4 +1,4 @@
-"""An object of a third party's subclass keeps its class, also as a score of one voxel, through operations of xarray."""
+"""Operations of xarray keep the class of third-party subclasses, even for a score of one voxel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Score(DataAssembly):
-    """A score as benchmarks define it: its raw values are an attribute, to which selections are applied as well."""
+    """A score like in benchmarks: its raw values are an attribute, and selections also apply to them."""
 
     __slots__ = ()
 

@@ -67,21 +67,21 @@ def test_get_metadata_picks_kinds(assembly: NeuroidAssembly, options: dict[str, 
     assert list(get_metadata(assembly, names_only=True, **options)) == expected
 
 
-def test_coordinates_of_some_dimensions_are_without_scalars(plain: xr.DataArray) -> None:
+def test_coordinates_of_given_dimensions_exclude_scalars(plain: xr.DataArray) -> None:
     assert list(get_metadata(plain, dims=("p",), names_only=True)) == ["i", "r"]
 
 
-def test_an_index_keeps_its_place_among_the_coordinates_and_takes_new_levels_in_last(assembly: NeuroidAssembly) -> None:
+def test_an_index_keeps_its_position_and_appends_new_levels(assembly: NeuroidAssembly) -> None:
     added = assembly.assign_coords(new=("presentation", [1, 2, 3, 4]), other=("neuroid", [1, 2, 3]), scalar=1)
     assert [name for name, _, _ in walk_coords(added)] == [*ALL[:3], "new", *ALL[3:], "other", "scalar"]
 
 
-def test_get_metadata_tells_plain_indexes_from_plain_coordinates(plain: xr.DataArray) -> None:
+def test_get_metadata_distinguishes_plain_indexes_from_plain_coordinates(plain: xr.DataArray) -> None:
     assert list(get_metadata(plain, names_only=True, include_coords=False)) == ["n"]
     assert list(get_metadata(plain, names_only=True, include_indexes=False)) == ["i", "r", "k", "w"]
 
 
-def test_a_coordinate_alone_on_its_dimension_is_an_index_and_no_level() -> None:
+def test_the_only_coordinate_of_a_dimension_is_an_index_without_levels() -> None:
     a = DataAssembly(
         np.zeros((2, 3)),
         coords={"up": ("a", ["x", "y"]), "down": ("a", [1, 2]), "sideways": ("b", [4, 5, 6])},
@@ -114,7 +114,7 @@ def test_get_levels_and_coords_for_dim(assembly: NeuroidAssembly, plain: xr.Data
     ("arr", "element", "expected"),
     [(("p",), "p", True), (("p", "n"), "p", False), ((), "p", False), (np.array([1, 1]), 1, False), ([2], 1, False)],
 )
-def test_array_is_element_means_the_only_element(arr: Any, element: Any, expected: bool) -> None:
+def test_array_is_element_compares_the_only_element(arr: Any, element: Any, expected: bool) -> None:
     assert array_is_element(arr, element) is expected
 
 
@@ -126,7 +126,7 @@ def test_gathering_twice_changes_nothing(plain: xr.DataArray) -> None:
     assert gather_indexes(once) is once
 
 
-def test_flatten_index_undoes_gathering(assembly: NeuroidAssembly) -> None:
+def test_flatten_index_reverses_gathering(assembly: NeuroidAssembly) -> None:
     flat = flatten_index(assembly)
     assert type(flat) is xr.DataArray
     assert not flat.xindexes
@@ -136,7 +136,7 @@ def test_flatten_index_undoes_gathering(assembly: NeuroidAssembly) -> None:
     assert NeuroidAssembly(flat).identical(assembly)
 
 
-def test_text_of_every_kind_reads_back_as_objects_of_str() -> None:
+def test_text_of_every_kind_is_read_as_objects_of_str() -> None:
     a = DataAssembly(
         [1, 2], coords={"u": ("x", np.array(["é", "b"])), "s": ("x", np.array([b"a", b"b"])), "t": "scalar"}, dims=["x"]
     )
@@ -145,6 +145,6 @@ def test_text_of_every_kind_reads_back_as_objects_of_str() -> None:
         assert all(type(value) is str for value in np.ravel(a[name].values))
 
 
-def test_data_point_holds_a_value_and_its_place() -> None:
+def test_data_point_has_a_value_and_its_coordinates() -> None:
     point = DataPoint(1.5, "n0", "p1")
     assert (point.value, point.neuroid, point.presentation) == (1.5, "n0", "p1")

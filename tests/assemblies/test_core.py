@@ -1,4 +1,4 @@
-"""What an assembly stays through: operations keep class, attrs, indexes and text."""
+"""Operations keep the class, attrs, indexes and text of an assembly."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ OPERATIONS: dict[str, Callable[[NeuroidAssembly], Any]] = {
 
 
 class TheirAssembly(NeuroidAssembly):
-    """A class of somebody else's."""
+    """A class of a third party."""
 
     __slots__ = ()
 
@@ -133,7 +133,7 @@ def test_operation_keeps_class_attrs_indexes_and_text(
     assert gather_indexes(result) is result
 
 
-def test_one_dimensional_coordinates_are_levels_and_others_stay() -> None:
+def test_only_one_dimensional_coordinates_become_levels() -> None:
     a = DataAssembly(
         np.zeros((2, 3)),
         coords={"s": 5, "two": (("p", "q"), np.ones((2, 3))), "u": ("p", [1, 2]), "v": ("p", ["k", "l"])},
@@ -151,7 +151,7 @@ def test_a_single_coordinate_keeps_its_name_and_can_be_selected() -> None:
     assert a.sel(neuroid_id="n1").values.tolist() == [2.0]
 
 
-def test_the_own_coordinate_of_a_dimension_is_a_level_of_its_name() -> None:
+def test_the_own_coordinate_of_a_dimension_is_a_level_with_its_name() -> None:
     a = DataAssembly([1.0, 2.0], coords={"n": ("n", ["i", "j"]), "region": ("n", ["a", "b"])}, dims=["n"])
     assert list(a.indexes["n"].names) == ["n", "region"]
 
@@ -232,23 +232,21 @@ def test_arithmetic_matches_reordered_presentations(assembly: NeuroidAssembly) -
 @pytest.mark.parametrize(
     "names", [["category", "repetition", "stimulus_id"], ["repetition", "stimulus_id", "category"]]
 )
-def test_arithmetic_matches_presentations_whatever_the_order_of_their_levels(
-    assembly: NeuroidAssembly, names: list[str]
-) -> None:
+def test_arithmetic_matches_presentations_with_levels_in_any_order(assembly: NeuroidAssembly, names: list[str]) -> None:
     coords = {name: (assembly[name].dims, assembly[name].values) for name in [*names, "region", "neuroid_id"]}
     other = NeuroidAssembly(assembly.values, coords=coords, dims=assembly.dims)[[2, 0, 3, 1], ::-1]
     assert (assembly - other).values.tolist() == np.zeros((4, 3)).tolist()
     assert (other - assembly).values.tolist() == np.zeros((4, 3)).tolist()
 
 
-def test_arithmetic_of_equal_presentations_works_where_rows_occur_twice(assembly: NeuroidAssembly) -> None:
+def test_arithmetic_of_equal_presentations_works_with_repeated_rows(assembly: NeuroidAssembly) -> None:
     twice = assembly[[0, 0, 1]]
     coords = {name: (twice[name].dims, twice[name].values) for name in twice.xindexes if name not in twice.dims}
     again = NeuroidAssembly(twice.values, coords=coords, dims=twice.dims)
     assert (twice + again).values.tolist() == (2 * assembly.values[[0, 0, 1]]).tolist()
 
 
-def test_presentations_that_cannot_be_matched_are_not_taken_in_their_order(assembly: NeuroidAssembly) -> None:
+def test_presentations_that_cannot_be_matched_are_not_combined_by_position(assembly: NeuroidAssembly) -> None:
     with pytest.raises(ValueError, match="presentation"):
         assembly - assembly.drop_vars("category")[::-1]
 
@@ -268,7 +266,7 @@ def test_attrs_and_name_can_be_given_to_a_wrapped_array(assembly: NeuroidAssembl
     assert (assembly.name, "own" in assembly.attrs) == (None, False)
 
 
-def test_operations_drop_attrs_where_xarray_is_told_to(assembly: NeuroidAssembly) -> None:
+def test_operations_drop_attrs_if_xarray_is_configured_to(assembly: NeuroidAssembly) -> None:
     with xr.set_options(keep_attrs=False):
         assert (assembly + assembly).attrs == {}
         assert assembly.mean("neuroid").attrs == {}
@@ -311,7 +309,7 @@ def test_sortby_matches_an_array_with_the_same_rows_in_another_order(assembly: N
     assert assembly.sortby(by, ascending=False).values[:, 0].tolist() == [9.0, 6.0, 3.0, 0.0]
 
 
-def test_sortby_an_indexed_array_of_another_length_puts_rows_that_it_does_not_name_last() -> None:
+def test_sortby_an_indexed_array_of_another_length_puts_unnamed_rows_last() -> None:
     a = DataAssembly([1, 2, 3], coords={"i": ("p", ["x", "y", "z"]), "k": ("p", [0, 1, 2])}, dims=["p"])
     by = DataAssembly([5, 4], coords={"k": ("p", [1, 2]), "i": ("p", ["y", "z"])}, dims=["p"])
     assert a.sortby(by).values.tolist() == [3, 2, 1]
@@ -346,7 +344,7 @@ def test_attrs_that_hold_arrays_are_compared_by_content(assembly: NeuroidAssembl
     assert xr.concat(scores, dim="split").shape == (3,)
 
 
-def test_turning_every_coordinate_into_text_leaves_all_levels(assembly: NeuroidAssembly) -> None:
+def test_converting_every_coordinate_to_text_keeps_all_levels(assembly: NeuroidAssembly) -> None:
     a = assembly.copy()
     for name in a.coords:
         a[name] = a[name].astype(str)
@@ -355,7 +353,7 @@ def test_turning_every_coordinate_into_text_leaves_all_levels(assembly: NeuroidA
     assert assembly["neuroid"].astype(str).values[0] == str(assembly["neuroid"].values[0])
 
 
-def test_third_parties_subclass_with_attrs_of_their_own() -> None:
+def test_a_third_party_subclass_keeps_its_own_attrs() -> None:
     class Score(DataAssembly):
         __slots__ = ()
 
@@ -367,7 +365,7 @@ def test_third_parties_subclass_with_attrs_of_their_own() -> None:
     assert float(center) == 0.5
 
 
-def test_levels_of_a_dimension_that_was_left_out_do_not_hinder_a_new_array(assembly: NeuroidAssembly) -> None:
+def test_a_new_array_ignores_levels_of_a_removed_dimension(assembly: NeuroidAssembly) -> None:
     coords = {name: value for name, value in assembly.coords.items() if name != "neuroid"}
     values = np.corrcoef(assembly.values)
     for matrix in (
@@ -416,7 +414,7 @@ def test_validate_refuses_wrong_dimensions(assembly: NeuroidAssembly) -> None:
 
 
 def test_a_pickle_of_the_earlier_implementation_has_all_its_levels() -> None:
-    # written by brainscore-brainio 1.1.0 on xarray 2022.3: 4 presentations x 3 neuroids x 1 time bin
+    # of brainscore-brainio 1.1.0 with xarray 2022.3: 4 presentations x 3 neuroids x 1 time bin
     path = Path(__file__).parent / "data" / "brainscore_brainio_1_1_0.pkl"
     old = pickle.loads(path.read_bytes())
     assert type(old) is NeuroidAssembly
@@ -430,7 +428,7 @@ def test_a_pickle_of_the_earlier_implementation_has_all_its_levels() -> None:
     assert pickle.loads(pickle.dumps(old)).identical(old)
 
 
-def test_every_class_that_a_catalog_may_name_is_listed() -> None:
+def test_every_class_allowed_in_catalogs_is_listed() -> None:
     assert set(ASSEMBLY_CLASSES) == {
         "DataAssembly",
         "BehavioralAssembly",
@@ -455,7 +453,7 @@ def test_set_index_with_one_coordinate_names_the_dimension_as_in_xarray(assembly
     ]
 
 
-def test_positions_taken_apart_concatenate_again(assembly: NeuroidAssembly) -> None:
+def test_single_positions_can_be_concatenated_again(assembly: NeuroidAssembly) -> None:
     parts = [assembly.isel(presentation=position) for position in range(4)]
     whole = NeuroidAssembly(xr.concat(parts, dim="presentation", coords="different", compat="equals", join="outer"))
     assert whole.sel(stimulus_id="c").values.tolist() == [[9.0, 10.0, 11.0]]
@@ -475,7 +473,7 @@ def test_positions_taken_apart_concatenate_again(assembly: NeuroidAssembly) -> N
         lambda a: a.multi_dim_apply(["nope", "region"], lambda values, **_: values),
     ],
 )
-def test_a_name_that_does_not_exist_is_answered_with_those_that_do(
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(
     assembly: NeuroidAssembly, ask: Callable[[NeuroidAssembly], Any]
 ) -> None:
     names = r"\('presentation', 'neuroid'\).*\['stimulus_id', 'repetition', 'category', 'neuroid_id', 'region'\]"
@@ -486,7 +484,7 @@ def test_a_name_that_does_not_exist_is_answered_with_those_that_do(
 
 
 @pytest.mark.parametrize("method", ["to_netcdf", "to_zarr"])
-def test_what_xarray_cannot_write_is_refused_before_a_file_is_made(tmp_path: Path, method: str) -> None:
+def test_an_unwritable_array_is_refused_before_a_file_is_created(tmp_path: Path, method: str) -> None:
     levels = {"stimulus_id": ("presentation", ["a", "b"]), "repetition": ("presentation", [0, 1])}
     with pytest.raises(AssemblyFormatError, match=r"levels of presentation; nothing was written.*write_netcdf"):
         getattr(DataAssembly([1.0, 2.0], levels, ["presentation"]), method)(tmp_path / "a.nc")

@@ -1,4 +1,4 @@
-"""Where a method takes the name of a dimension, the name of a level means the dimension of that level."""
+"""Methods accept the name of a level in place of the name of its dimension."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def recording() -> NeuroidAssembly:
     return NeuroidAssembly(np.arange(6.0).reshape(3, 2, 1), dims=DIMS, coords=COORDS)
 
 
-# Each is called with the names of dimensions, and with those of levels.
+# Each method is called with names of dimensions and with names of levels.
 METHODS: dict[str, Callable[[Any, str, str, str], Any]] = {
     "squeeze": lambda a, p, n, t: a.squeeze(t),
     "squeeze of a list": lambda a, p, n, t: a.squeeze([t]),
@@ -82,20 +82,20 @@ METHODS: dict[str, Callable[[Any, str, str, str], Any]] = {
     "names", [("stimulus_id", "neuroid_id", "time_bin_start"), ("repetition", "region", "time_bin_end")]
 )
 @pytest.mark.parametrize("method", METHODS)
-def test_a_level_stands_for_its_dimension(method: str, names: tuple[str, str, str]) -> None:
+def test_a_level_name_means_its_dimension(method: str, names: tuple[str, str, str]) -> None:
     result, expected = METHODS[method](recording(), *names), METHODS[method](recording(), *DIMS)
     assert type(result) is type(expected)
     xr.testing.assert_identical(xr.DataArray(result), xr.DataArray(expected))
 
 
-def test_the_remaining_level_of_a_selection_stands_for_the_dimension() -> None:
+def test_the_remaining_level_of_a_selection_means_its_dimension() -> None:
     selected = recording().sel(time_bin_start=70)
     assert selected.squeeze("time_bin_end").dims == ("presentation", "neuroid")
     assert selected.transpose("time_bin_end", "neuroid", "presentation").dims == ("time_bin", "neuroid", "presentation")
     assert selected.mean("time_bin_end").dims == ("presentation", "neuroid")
 
 
-def test_the_name_of_a_dimension_means_that_dimension_though_a_level_has_it() -> None:
+def test_the_name_of_a_dimension_has_priority_over_an_equal_level_name() -> None:
     a = DataAssembly(np.zeros((2, 3)), dims=["x", "y"], coords={"k": ("x", [1, 2]), "y": [1, 2, 3]})
     assert a.rename(k="z").mean("y").dims == ("x",)
     assert a.isel(y=0).dims == ("x",)
@@ -111,7 +111,7 @@ def test_the_name_of_a_dimension_means_that_dimension_though_a_level_has_it() ->
         lambda a: a.sel(time_bin_start=70).mean("time_bin_start"),
     ],
 )
-def test_a_name_of_neither_raises_as_in_xarray(call: Callable[[Any], Any]) -> None:
+def test_an_unknown_name_raises_the_same_error_as_in_xarray(call: Callable[[Any], Any]) -> None:
     with pytest.raises((ValueError, KeyError), match=r"nothing|time_bin_start"):
         call(recording())
 

@@ -46,13 +46,13 @@ def pairs(draw: st.DrawFn) -> tuple[NeuroidAssembly, xr.DataArray]:
     for dim, levels in names.items():
         if len(levels) > 1:
             plain = plain.set_index({dim: levels})
-        else:  # xarray has no multi-index of one level: there, the dimension's name is that of the coordinate
+        else:  # xarray has no multi-index of one level: its coordinate has the name of the dimension
             plain = plain.assign_coords({dim: plain[levels[0]].values})
     return NeuroidAssembly(values, dims=DIMS, coords=coords), plain
 
 
 def scalars(array: xr.DataArray) -> dict[Any, tuple[str, Any, list[str]]]:
-    """Give scalar coordinates with the types of their values and of the parts of tuples; text as `str`."""
+    """Return scalar coordinates with the types of their values and of the elements of tuples, with text as `str`."""
     found = {}
     for name, coord in array.coords.items():
         if coord.ndim == 0:
@@ -87,7 +87,7 @@ DROPS: dict[str, Callable[[Any, str], Any]] = {
 
 
 @given(pairs(), st.sampled_from(sorted(DROPS)), st.sampled_from(DIMS))
-def test_the_scalar_coordinates_are_those_of_xarray(
+def test_the_scalar_coordinates_equal_those_of_xarray(
     pair: tuple[NeuroidAssembly, xr.DataArray], drop: str, dim: str
 ) -> None:
     assembly, plain = pair
@@ -159,7 +159,7 @@ def test_the_tuple_of_a_dropped_dimension_follows_its_levels() -> None:
 
 
 @pytest.mark.parametrize("start", [70, 0])
-def test_a_dimension_expanded_again_gets_its_levels_in_place_of_the_tuple(start: int) -> None:
+def test_expanding_a_dropped_dimension_replaces_the_tuple_with_its_levels(start: int) -> None:
     a = recording().squeeze("time_bin").expand_dims("time_bin")
     a["time_bin_start"] = "time_bin", [start]
     a["time_bin_end"] = "time_bin", [170]
@@ -175,7 +175,7 @@ def test_identical_compares_arrays_whose_tuples_have_missing_values() -> None:
     assert not first.identical(a.isel(neuroid=0))
 
 
-def test_dropped_dimensions_that_are_concatenated_are_selected_on_as_any_level(assembly: NeuroidAssembly) -> None:
+def test_concatenated_dropped_dimensions_are_selected_like_any_level(assembly: NeuroidAssembly) -> None:
     parts = [assembly.isel(neuroid=number) for number in range(assembly.sizes["neuroid"])]
     joined = xr.concat(parts, dim="neuroid").transpose(*assembly.dims)
     for labels in ({"region": "V4"}, {"region": ["V4"]}, {"region": "V4", "neuroid_id": "n1"}):

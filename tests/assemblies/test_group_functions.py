@@ -1,4 +1,4 @@
-"""Functions of groups: their answers come together whether or not they are alike, and what does not fit is named."""
+"""Functions of groups: results of equal and of different forms are combined, and errors name invalid ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dims", [("presentation", "neuroid"), ("neuroid", "presentation")], ids=str)
-def test_results_of_equal_form_are_combined_as_xarray_combines_them(
+def test_results_of_equal_form_are_combined_as_in_xarray(
     assembly: NeuroidAssembly, name: str, dims: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grouped = assembly.transpose(*dims).multi_groupby(LEVELS)
@@ -44,7 +44,7 @@ def test_results_of_equal_form_are_combined_as_xarray_combines_them(
     assert list(quick.xindexes) == list(by_xarray.xindexes)
 
 
-def test_answers_that_are_not_alike_are_aligned(assembly: NeuroidAssembly) -> None:
+def test_results_of_different_forms_are_aligned(assembly: NeuroidAssembly) -> None:
     def two_of_three(group: Any) -> Any:
         return group.max("presentation")[: 2 if group["category"].values[0] == "x" else 3]
 
@@ -56,11 +56,11 @@ def test_answers_that_are_not_alike_are_aligned(assembly: NeuroidAssembly) -> No
 
 
 def dtype_of(group: Any) -> str:
-    """Another type for each of two groups."""
+    """Return a different type for each of two groups."""
     return "f4" if group["category"].values[0] == "x" else "f8"
 
 
-def test_answers_of_two_kinds_are_an_error_that_names_both(assembly: NeuroidAssembly) -> None:
+def test_results_of_two_kinds_are_an_error_that_names_both(assembly: NeuroidAssembly) -> None:
     with pytest.raises(GroupbyError, match=r"\('presentation', 'neuroid'\) for a group of .*expected \('neuroid',\)"):
         assembly.multi_groupby(["category"]).map(lambda g: g.max("presentation") if g[0, 0] < 1 else g)
 
@@ -70,19 +70,19 @@ def test_the_function_is_called_once_for_each_group_in_their_order(assembly: Neu
 
     def record(group: Any, *args: Any, **kwargs: Any) -> Any:
         calls.append((group["repetition"].values.tolist(), (args, kwargs)))
-        return group.astype(dtype_of(group))  # not alike: xarray puts them together
+        return group.astype(dtype_of(group))  # results of different forms, which xarray combines
 
     assembly.multi_groupby(LEVELS).map(record, args=(1,), own=2)
     assert calls == [([0, 1], ((1,), {"own": 2})), ([0], ((1,), {"own": 2})), ([0], ((1,), {"own": 2}))]
 
 
-def test_answers_stay_lazy(assembly: NeuroidAssembly) -> None:
+def test_results_of_group_functions_stay_lazy(assembly: NeuroidAssembly) -> None:
     pytest.importorskip("dask")
     lazy = assembly.chunk().multi_groupby(LEVELS).map(lambda group: group.max("presentation"))
     assert lazy.chunks is not None
     assert lazy.compute().identical(assembly.multi_groupby(LEVELS).max())
 
 
-def test_coordinates_of_two_dimensions_are_put_back_too(assembly: NeuroidAssembly) -> None:
+def test_coordinates_of_two_dimensions_are_restored_too(assembly: NeuroidAssembly) -> None:
     two = assembly.assign_coords(two=(("presentation", "neuroid"), np.arange(12).reshape(4, 3)))
     assert xr.DataArray(two.multi_groupby(["category"]).map(lambda group: group)["two"]).identical(two["two"])

@@ -1,4 +1,4 @@
-"""Grouping: order, coordinates, missing values, and agreement of the quick path with a plain loop."""
+"""Grouping: order, coordinates, missing values, and agreement of the fast path with a plain loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_groups_come_sorted_and_are_the_index_of_the_dimension(assembly: NeuroidAssembly) -> None:
+def test_groups_are_sorted_and_the_index_of_the_dimension(assembly: NeuroidAssembly) -> None:
     mean = assembly.multi_groupby(["category", "stimulus_id"]).mean(dim="presentation")
     assert type(mean) is NeuroidAssembly
     assert mean.dims == ("presentation", "neuroid")
@@ -36,7 +36,7 @@ def test_a_single_coordinate_names_the_dimension(assembly: NeuroidAssembly) -> N
     assert mean.values.tolist() == [[1.0, 1.0], [4.0, 4.0], [7.0, 7.0], [10.0, 10.0]]
 
 
-def test_the_grouped_dimension_keeps_its_place(assembly: NeuroidAssembly) -> None:
+def test_the_grouped_dimension_keeps_its_position(assembly: NeuroidAssembly) -> None:
     mean = assembly.transpose("neuroid", "presentation").multi_groupby(["category", "stimulus_id"]).mean()
     assert mean.dims == ("neuroid", "presentation")
     assert mean.values[0].tolist() == [3.0, 3.0, 9.0]
@@ -60,7 +60,7 @@ def test_grouping_by_a_dimension_groups_by_all_its_levels(assembly: NeuroidAssem
         ("apply", (lambda group: group.mean("presentation"),), [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]),
     ],
 )
-def test_reductions_answer_per_group(
+def test_reductions_return_a_value_per_group(
     assembly: NeuroidAssembly, method: str, arguments: tuple[Any, ...], expected: list[list[float]]
 ) -> None:
     result = getattr(assembly.multi_groupby(["category"]), method)(*arguments)
@@ -70,7 +70,7 @@ def test_reductions_answer_per_group(
     assert result.values.tolist() == expected
 
 
-def test_mean_over_all_dimensions_leaves_one_value_a_group(assembly: NeuroidAssembly) -> None:
+def test_mean_over_all_dimensions_returns_one_value_per_group(assembly: NeuroidAssembly) -> None:
     assert assembly.multi_groupby(["category", "stimulus_id"]).mean(...).values.tolist() == [4.0, 4.0, 10.0]
 
 
@@ -114,7 +114,7 @@ def test_values_of_several_types_are_grouped_numbers_first(positions: list[int])
         assert total.values.tolist() == [expected[key] for key in keys]
 
 
-def test_nan_among_the_values_is_left_out_unless_asked_for() -> None:
+def test_nan_is_skipped_by_default() -> None:
     a = DataAssembly(
         [1.0, np.nan, 3.0, np.nan], coords={"g": ("p", ["u", "u", "v", "w"]), "n": ("p", range(4))}, dims="p"
     )
@@ -123,7 +123,7 @@ def test_nan_among_the_values_is_left_out_unless_asked_for() -> None:
     np.testing.assert_array_equal(a.multi_groupby(["g"]).mean(skipna=False).values, [np.nan, 3.0, np.nan])
 
 
-def test_bad_groupings_say_what_is_wrong(assembly: NeuroidAssembly) -> None:
+def test_an_invalid_grouping_is_an_error_that_explains_it(assembly: NeuroidAssembly) -> None:
     with pytest.raises(GroupbyError, match=r"category.*presentation.*region.*neuroid"):
         assembly.multi_groupby(["category", "region"])
     for group in (lambda: assembly.multi_groupby(["nope"]), lambda: assembly.groupby("nope")):
@@ -161,12 +161,12 @@ def test_multi_dim_apply_calls_with_values_and_coordinates_of_each_combination(a
     assert calls[-1][0] == 11.0
 
 
-def test_multi_dim_apply_gives_blocks_where_two_groups_have_several_positions(assembly: NeuroidAssembly) -> None:
+def test_multi_dim_apply_passes_blocks_if_groups_have_several_positions(assembly: NeuroidAssembly) -> None:
     centered = assembly.multi_dim_apply(["category", "region"], lambda values, **_: values - values.mean())
     assert centered.values.tolist() == [[-4, -3, -2], [-4, -3, -2], [2, 3, 4], [2, 3, 4]]
 
 
-def test_multi_dim_apply_wants_one_group_for_each_dimension(assembly: NeuroidAssembly) -> None:
+def test_multi_dim_apply_requires_one_group_for_each_dimension(assembly: NeuroidAssembly) -> None:
     with pytest.raises(KeyError, match="neuroid"):
         assembly.multi_dim_apply(["stimulus_id"], lambda values, **_: values)
     with pytest.raises(KeyError, match="one coordinate for each"):
@@ -175,7 +175,7 @@ def test_multi_dim_apply_wants_one_group_for_each_dimension(assembly: NeuroidAss
         assembly.multi_dim_apply(["nope", "region"], lambda values, **_: values)
 
 
-def test_a_function_that_gives_another_shape_is_told_the_expected_one(assembly: NeuroidAssembly) -> None:
+def test_a_result_of_another_shape_is_an_error_that_names_the_expected_one(assembly: NeuroidAssembly) -> None:
     with pytest.raises(GroupbyError, match=r"'presentation': 1.*'presentation': 2.*expected"):
         assembly.multi_groupby(["category"]).map(lambda group: group[:1])
     with pytest.raises(GroupbyError, match=r"returned a float for a group of sizes.*expected an assembly"):
@@ -186,16 +186,16 @@ def test_a_function_that_gives_another_shape_is_told_the_expected_one(assembly: 
         assembly.multi_dim_apply(["region", "category"], lambda values, **_: np.zeros(3))
 
 
-def test_multi_dim_apply_takes_one_value_in_an_array_for_one_value(assembly: NeuroidAssembly) -> None:
+def test_multi_dim_apply_accepts_an_array_of_one_value_as_a_value(assembly: NeuroidAssembly) -> None:
     single = assembly[:2].multi_dim_apply(["neuroid_id", "stimulus_id"], lambda value, **_: np.array([value + 1]))
     assert single.values.tolist() == (assembly.values[:2] + 1).tolist()
 
 
-def test_multi_dim_apply_reaches_a_scalar() -> None:
+def test_multi_dim_apply_works_on_a_scalar() -> None:
     assert DataAssembly(2.0).multi_dim_apply([], lambda value: value + 1).item() == 3.0
 
 
-def test_errors_of_the_function_itself_are_its_own(assembly: NeuroidAssembly) -> None:
+def test_errors_of_the_function_are_raised_unchanged(assembly: NeuroidAssembly) -> None:
     def fail(_: Any, **__: Any) -> None:
         raise ValueError("mine")
 
@@ -203,7 +203,7 @@ def test_errors_of_the_function_itself_are_its_own(assembly: NeuroidAssembly) ->
         assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], fail)
 
 
-def test_attrs_of_a_grouped_result_stay_unless_they_are_not_to(assembly: NeuroidAssembly) -> None:
+def test_attrs_of_a_grouped_result_are_kept_by_default(assembly: NeuroidAssembly) -> None:
     grouped = assembly.multi_groupby(["category"])
     assert grouped.mean().attrs["identifier"] == "lab.A"
     assert grouped.mean(keep_attrs=False).attrs == {}
@@ -212,7 +212,7 @@ def test_attrs_of_a_grouped_result_stay_unless_they_are_not_to(assembly: Neuroid
         assert assembly.groupby("category").max().attrs == {}
 
 
-def test_what_the_quick_reductions_do_not_know_is_xarrays(assembly: NeuroidAssembly) -> None:
+def test_reductions_without_a_fast_path_are_left_to_xarray(assembly: NeuroidAssembly) -> None:
     grouped = assembly.groupby("category")
     assert grouped.sum(min_count=3).isnull().all()
     assert grouped.mean(...).values.tolist() == [4.0, 7.0]
@@ -231,7 +231,7 @@ cells = st.tuples(
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.lists(cells, min_size=1, max_size=20))
-def test_quick_means_agree_with_a_loop_over_groups(table: list[tuple[str | None, int, float]]) -> None:
+def test_means_of_the_fast_path_agree_with_a_loop_over_groups(table: list[tuple[str | None, int, float]]) -> None:
     names, numbers, values = zip(*table, strict=True)
     a = DataAssembly(np.array(values), coords={"g": ("p", list(names)), "n": ("p", list(numbers))}, dims=["p"])
     mean = a.multi_groupby(["g", "n"]).mean()
@@ -253,7 +253,7 @@ def test_grouping_works_on_lazy_values(assembly: NeuroidAssembly) -> None:
     assert mean.compute().values.tolist() == [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
 
 
-def test_xarrays_groupby_loses_no_presentation_however_the_level_is_named() -> None:
+def test_groupby_of_xarray_loses_no_presentation_with_any_level_name() -> None:
     a = DataAssembly([1.0, 2.0, 4.0], coords={"i": ("p", [1, 2, 3]), "t": ("p", ["x", None, "x"])}, dims=["p"])
     for by in ("t", ["t"], a["t"]):
         assert a.groupby(by).sum().values.tolist() == [5.0, 2.0]
@@ -282,7 +282,7 @@ def test_several_dimensions_are_reduced_at_once_as_precisely_as_one(order: list[
     assert ("m" in result.coords) is bool(kept)
 
 
-def test_presentations_with_missing_values_form_a_group_however_one_groups() -> None:
+def test_presentations_with_missing_values_form_a_group_in_every_grouping() -> None:
     levels = {"t": ("p", np.array(["x", None, "x"], dtype=object)), "k": ("p", [1, 2, 3])}
     a = DataAssembly([1.0, 2.0, 4.0], coords=levels, dims=["p"])
     alone = DataAssembly([1.0, 2.0, 4.0], coords={"p": [0.5, np.nan, 0.5]}, dims=["p"])
@@ -299,7 +299,7 @@ def test_presentations_with_missing_values_form_a_group_however_one_groups() -> 
     assert (a.groupby(a["t"].rename("g")) - a.groupby(a["t"].rename("g")).mean()).values.tolist() == [-1.5, 0.0, 1.5]
 
 
-def test_a_reduction_that_gives_another_shape_is_told_the_expected_one(assembly: NeuroidAssembly) -> None:
+def test_a_reduction_to_another_shape_is_an_error_that_names_the_expected_one(assembly: NeuroidAssembly) -> None:
     grouped = assembly.multi_groupby(["category"])
     for answer, shape in ((np.zeros(7), r"\(7,\)"), (1.0, r"\(\)"), (np.zeros((1, 3)), r"\(1, 3\)")):
         with pytest.raises(
@@ -328,7 +328,7 @@ def dated(when: np.ndarray = WHEN) -> DataAssembly:
 
 
 @pytest.mark.parametrize("part", ["hour", "dayofyear", "season", "date"])
-def test_a_part_of_a_date_is_grouped_by_as_xarray_does(part: str) -> None:
+def test_grouping_by_a_part_of_a_date_agrees_with_xarray(part: str) -> None:
     a = dated()
     plain = xr.DataArray(a.values, dims=["presentation"], coords={"when": ("presentation", WHEN)})
     expected = plain.groupby(f"when.{part}").mean()
@@ -368,7 +368,7 @@ def test_groupby_of_several_levels_names_multi_groupby(group: Callable[[DataAsse
         group(dated())
 
 
-def test_coordinates_without_levels_are_grouped_together_as_xarray_does() -> None:
+def test_grouping_by_coordinates_without_levels_agrees_with_xarray() -> None:
     a = dated().reset_index("presentation")
     plain = xr.DataArray(a.values, dims=["presentation"], coords={k: v.variable for k, v in a.coords.items()})
     result, expected = (array.groupby(["stimulus_id", "turn"]).mean() for array in (a, plain))

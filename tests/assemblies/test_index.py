@@ -1,4 +1,4 @@
-"""Selecting by levels, and the laws of joining indexes by their codes."""
+"""Selecting by levels, and joining indexes by their codes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def test_scalar_sel_of_every_level_keeps_the_dimension(assembly: NeuroidAssembly
 
 
 @pytest.mark.parametrize("label", [["c", "a"], np.array(["c", "a"]), slice("c", None)], ids=["list", "array", "slice"])
-def test_several_labels_select_by_membership_in_the_assemblys_order(assembly: NeuroidAssembly, label: object) -> None:
+def test_several_labels_select_by_membership_in_the_order_of_the_assembly(
+    assembly: NeuroidAssembly, label: object
+) -> None:
     expected = ["c"] if isinstance(label, slice) else ["a", "a", "c"]
     assert assembly.sel(stimulus_id=label)["stimulus_id"].values.tolist() == expected
 
@@ -57,11 +59,11 @@ def test_boolean_mask_selects_positions(assembly: NeuroidAssembly) -> None:
         assembly.sel(presentation=[True, False])
 
 
-def test_a_level_can_be_named_under_its_dimension(assembly: NeuroidAssembly) -> None:
+def test_a_level_can_be_selected_by_its_dimension(assembly: NeuroidAssembly) -> None:
     assert assembly.sel(neuroid={"region": "V4"}).identical(assembly.sel(region="V4"))
 
 
-def test_drop_leaves_selected_levels_away(assembly: NeuroidAssembly) -> None:
+def test_drop_removes_selected_levels(assembly: NeuroidAssembly) -> None:
     assert "region" not in assembly.sel(region="IT", drop=True).coords
 
 
@@ -81,7 +83,7 @@ def test_no_match_names_the_level_and_near_values(assembly: NeuroidAssembly) -> 
         assembly.sel(categorie="x")
 
 
-def test_a_value_that_slicing_removed_is_no_match(assembly: NeuroidAssembly) -> None:
+def test_a_value_removed_by_slicing_does_not_match(assembly: NeuroidAssembly) -> None:
     with pytest.raises(KeyError, match=r"stimulus_id='c'.*\['a', 'b'\]"):
         assembly[:2].sel(stimulus_id="c")
 
@@ -138,7 +140,7 @@ def of_rows(pairs: list[tuple[str, int]]) -> DataAssembly:
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(rows, rows)
-def test_align_matches_rows_whatever_their_order(first: list[tuple[str, int]], second: list[tuple[str, int]]) -> None:
+def test_align_matches_rows_in_any_order(first: list[tuple[str, int]], second: list[tuple[str, int]]) -> None:
     left, right = xr.align(of_rows(first), of_rows(second), join="inner")
     expected = [row for row in first if row in second]
     assert list(zip(left["i"].values, left["r"].values, strict=True)) == expected
@@ -167,7 +169,7 @@ def test_rows_can_be_dropped_by_position_and_selected_by_an_index(assembly: Neur
     assert assembly.sel(presentation=assembly.indexes["presentation"][[3, 1]]).identical(assembly[[3, 1]])
 
 
-def test_a_mask_under_the_dimension_selects_positions_also_where_the_first_level_is_boolean() -> None:
+def test_a_mask_for_a_dimension_selects_positions_even_if_its_first_level_is_boolean() -> None:
     a = DataAssembly([0, 1, 2], coords={"is_face": ("p", [True, False, True]), "n": ("p", [7, 8, 9])}, dims=["p"])
     for mask in ([True, False, False], np.array([True, False, False]), a["n"] == 7):
         assert a.sel(p=mask).values.tolist() == [0]
@@ -177,7 +179,7 @@ def test_a_mask_under_the_dimension_selects_positions_also_where_the_first_level
     assert a.sel(p=[False]).values.tolist() == [1]
 
 
-def test_unstacking_gives_a_missing_value_a_position_of_its_own() -> None:
+def test_unstacking_gives_a_missing_value_a_separate_position() -> None:
     levels: dict[str, Any] = {
         "text": ["a", None, "b"],
         "number": [1.5, np.nan, 0.5],

@@ -1,4 +1,4 @@
-"""Merging, joining and cutting of random assemblies, against dictionaries and sets."""
+"""Merging, joining and subsetting random assemblies agrees with dictionaries and sets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ keys: dict[str, Any] = {
 
 
 def plain(values: Any) -> list[Any]:
-    """Values that compare, NaN and None as None."""
+    """Return comparable values, with None for NaN."""
     return [
         None if pd.isna(value) else value for value in (values.tolist() if isinstance(values, np.ndarray) else values)
     ]
@@ -42,7 +42,7 @@ def along_presentation(columns: dict[str, list[Any]]) -> NeuroidAssembly:
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.data())
-def test_stimulus_metadata_are_joined_as_from_a_dictionary(data: st.DataObject) -> None:
+def test_joining_stimulus_metadata_agrees_with_a_dictionary(data: st.DataObject) -> None:
     ids = data.draw(st.lists(st.text("xyz", min_size=1, max_size=3), min_size=1, max_size=8, unique=True))
     columns = data.draw(st.lists(st.sampled_from(["size", "object_name", "label"]), max_size=3, unique=True))
     rows = {i: {name: data.draw(cells) for name in columns} for i in ids}
@@ -59,7 +59,7 @@ def test_stimulus_metadata_are_joined_as_from_a_dictionary(data: st.DataObject) 
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.data())
-def test_stimuli_that_are_missing_are_joined_as_from_a_dictionary_that_lacks_them(data: st.DataObject) -> None:
+def test_joining_missing_stimuli_agrees_with_a_dictionary(data: st.DataObject) -> None:
     known = data.draw(st.lists(st.sampled_from(["s1", "007", "12", "x"]), unique=True))
     rows: dict[str | None, Any] = {i: data.draw(cells) for i in known}
     shown = data.draw(st.lists(st.sampled_from(["s1", "s2", "007", "7", "12", "x", None]), min_size=1, max_size=15))
@@ -82,7 +82,7 @@ def test_stimuli_that_are_missing_are_joined_as_from_a_dictionary_that_lacks_the
 
 @settings(max_examples=scaled_examples(40), deadline=None)
 @given(st.sets(st.tuples(st.sampled_from("abcd"), st.integers(0, 3)), min_size=1, max_size=12), st.data())
-def test_merged_parts_hold_what_a_dictionary_of_their_positions_holds(
+def test_merging_parts_agrees_with_a_dictionary_of_their_positions(
     rows: set[tuple[str, int]], data: st.DataObject
 ) -> None:
     order = data.draw(st.permutations(sorted(rows)))
@@ -103,9 +103,7 @@ def test_merged_parts_hold_what_a_dictionary_of_their_positions_holds(
 
 @settings(max_examples=scaled_examples(150), deadline=None)
 @given(st.sampled_from(sorted(keys)), st.sampled_from(sorted(keys)), st.data())
-def test_a_subset_holds_the_rows_whose_values_are_in_the_set_of_the_target(
-    kind: str, other_kind: str, data: st.DataObject
-) -> None:
+def test_a_subset_has_the_rows_with_values_of_the_target(kind: str, other_kind: str, data: st.DataObject) -> None:
     source_values = data.draw(st.lists(keys[kind], min_size=1, max_size=12))
     target_values = data.draw(st.lists(keys[other_kind], min_size=1, max_size=12))
     source = along_presentation({"key": source_values, "position": list(range(len(source_values)))})
@@ -125,7 +123,7 @@ tables = st.lists(st.tuples(st.sampled_from(["s1", "s2", None]), st.integers(0, 
 
 @settings(max_examples=scaled_examples(100), deadline=None)
 @given(tables, tables, st.lists(st.sampled_from("nmo"), min_size=1, max_size=4))
-def test_a_subset_to_dimensions_holds_the_rows_each_level_of_which_is_in_its_set(
+def test_a_subset_of_dimensions_has_the_rows_with_all_levels_in_the_target(
     source_rows: list[tuple[str | None, int]], target_rows: list[tuple[str | None, int]], neuroids: list[str]
 ) -> None:
     source, target = (

@@ -1,4 +1,4 @@
-"""Lazy assemblies: the same answers as in memory, from the file's own chunks; and none without being asked for."""
+"""Lazy assemblies give the same results as in memory, use the chunks of the file, and are created only on request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOTH = ["stimulus_id", "repetition"]
 
 
 def assembly(values: np.ndarray, groups: np.ndarray) -> NeuroidAssembly:
-    """Presentations of the stimuli `s0`, `s1`, ..., of which group 5 has no id."""
+    """Return presentations of the stimuli `s0`, `s1`, ...; group 5 has no id."""
     return NeuroidAssembly(
         values,
         dims=["presentation", "neuroid", "time_bin"][: values.ndim],
@@ -108,7 +108,7 @@ STEPS: dict[str, Callable[[NeuroidAssembly], NeuroidAssembly]] = {
 
 @settings(max_examples=scaled_examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4), st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_steps_on_a_lazy_assembly_come_to_the_same_bytes(steps: list[str], chunk: int, seed: int) -> None:
+def test_operations_on_a_lazy_assembly_give_the_same_bytes(steps: list[str], chunk: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     eager = assembly(rng.normal(size=(9, 2)), rng.integers(0, 6, size=9))
     opened = lazy(eager, (chunk, 1))
@@ -163,7 +163,7 @@ def test_chunks_follow_the_argument_and_the_file(file: Path) -> None:
     assert chunks({"neuroid": 2}) == ((50,), (2, 2))
 
 
-def test_automatic_chunks_are_multiples_of_the_file_s_of_at_most_64_megabytes(tmp_path: Path) -> None:
+def test_automatic_chunks_are_multiples_of_file_chunks_of_at_most_64_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "large.nc"
     with netCDF4.Dataset(path, "w") as dataset:
         dataset.createDimension("neuroid", 1000)
@@ -175,12 +175,12 @@ def test_automatic_chunks_are_multiples_of_the_file_s_of_at_most_64_megabytes(tm
 
 
 @pytest.mark.parametrize("chunks", ["many", 0, {"presentation": -2}, {"presentation": "x"}, 5])
-def test_chunks_that_are_none_are_an_error(file: Path, chunks: object) -> None:
+def test_invalid_chunks_are_an_error(file: Path, chunks: object) -> None:
     with pytest.raises(AssemblyFormatError, match="expected 'auto', -1"):
         NeuroidAssembly.from_files(file, chunks=chunks)
 
 
-def test_chunks_of_an_unknown_dimension_are_an_error_that_names_those_there_are(file: Path) -> None:
+def test_chunks_of_an_unknown_dimension_are_an_error_that_lists_the_dimensions(file: Path) -> None:
     with pytest.raises(AssemblyFormatError, match=r"'time'.*a\.nc.*presentation"):
         NeuroidAssembly.from_files(file, chunks={"time": 1})
 
@@ -193,7 +193,7 @@ def test_joining_stimuli_reads_no_values(file: Path) -> None:
     assert opened["size"].values.tolist() == [0, 1, 2, 3, 4] * 10
 
 
-def test_a_pickled_lazy_assembly_computes_elsewhere(file: Path) -> None:
+def test_a_pickled_lazy_assembly_can_be_computed_in_another_process(file: Path) -> None:
     opened = NeuroidAssembly.from_files(file, chunks={"presentation": 10})
     averaged = opened.multi_groupby(["stimulus_id"]).mean()
     script = "import pickle, sys; sys.stdout.buffer.write(pickle.load(sys.stdin.buffer).compute().values.tobytes())"
@@ -227,7 +227,7 @@ if sys.argv[2] == "hidden":
 """
 
 
-def test_what_is_loaded_does_not_depend_on_whether_dask_is_installed(file: Path) -> None:
+def test_loading_gives_the_same_result_with_and_without_dask(file: Path) -> None:
     runs = [
         subprocess.run([sys.executable, "-c", _WITHOUT_DASK, file, how], capture_output=True, text=True, check=True)
         for how in ("installed", "hidden")
@@ -250,14 +250,16 @@ def test_a_subset_of_a_lazy_assembly_is_lazy_and_the_same(file: Path) -> None:
     assert cut.compute().identical(subset(eager, target, subset_dims=["stimulus_id"]))
 
 
-def test_the_environment_asks_for_chunks_as_the_argument_does(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_for_chunks_works_like_the_argument(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for text in ("auto", "-1", "{'presentation': 20, 'elsewhere': 3}"):
         monkeypatch.setenv("BRAINIO_CHUNKS", text)
         assert NeuroidAssembly.from_files(file).chunks is not None
 
 
 @pytest.mark.parametrize("text", ["", " ", "None", "none", "NONE"])
-def test_an_environment_that_names_no_chunks_loads_the_values(
+def test_an_environment_variable_without_chunks_loads_the_values(
     file: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("BRAINIO_CHUNKS", text)
@@ -265,7 +267,7 @@ def test_an_environment_that_names_no_chunks_loads_the_values(
 
 
 @pytest.mark.parametrize("kind", ["chunks", "stream"])
-def test_a_damaged_chunk_is_an_error_of_this_package_when_it_is_used(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_chunk_is_a_brainio_error_when_it_is_used(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.nc"
     write_netcdf(DataAssembly(np.random.default_rng(0).normal(size=50_000), dims=["x"]), path)
     body = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Files as brainscore-brainio 1.1.0 and older xarray wrote them, and files that are broken."""
+"""Loading files of brainscore-brainio 1.1.0, of older xarray, and broken files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def write_file(
     path: Path, key: str = "stimulus_id", variable: str = "data", ids: tuple[object, ...] = ("a", "b", "a")
 ) -> Path:
-    """Write a file in the layout of the format: coordinates are named in an attribute, text has any length."""
+    """Write a file in the published layout: an attribute names coordinates, and text has variable length."""
     with netCDF4.Dataset(path, "w") as file:
         file.identifier = "lab.A"
         file.createDimension("neuroid", 2)
@@ -97,7 +97,7 @@ def stimulus_set() -> StimulusSet:
     return table
 
 
-def test_loading_joins_stimulus_columns_beside_the_presentation(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+def test_loading_joins_stimulus_columns_along_the_presentation(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     a = NeuronRecordingAssembly.from_files(
         write_file(tmp_path / "a.nc"), stimulus_set_identifier="lab.Set", stimulus_set=stimulus_set
     )
@@ -124,7 +124,7 @@ def test_joining_twice_adds_nothing(tmp_path: Path, stimulus_set: StimulusSet) -
     assert loader.merge_stimulus_set_meta(once, stimulus_set).identical(once)
 
 
-def test_stimuli_that_the_set_lacks_are_an_error_that_names_them(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+def test_missing_stimuli_are_an_error_that_names_them(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     named = r"a\.nc has 1 stimuli, in 2 of 3 presentations, that the stimulus set lab\.Set of 1 lacks, such as 'a'\."
     with pytest.raises(AssemblyFormatError, match=f"{named}.*allow_missing_stimuli=True"):
         NeuroidAssembly.from_files(write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set[:1])
@@ -151,13 +151,13 @@ def test_stimuli_that_the_set_lacks_are_an_error_that_names_them(tmp_path: Path,
     ids=lambda column: column.dtype.name,
 )
 @pytest.mark.parametrize("ids", [("a", "z", "b"), ("a", "z", "z"), ("z", "z", "z")])
-def test_presentations_without_a_stimulus_have_missing_values_if_that_is_allowed(
+def test_presentations_without_a_stimulus_have_missing_values_if_allowed(
     tmp_path: Path, column: np.ndarray, ids: tuple[str, ...]
 ) -> None:
     path = write_file(tmp_path / "a.nc", ids=ids)
     stimuli = StimulusSet({"stimulus_id": ["a", "b"], "column": column})
     a = NeuroidAssembly.from_files(path, stimulus_set=stimuli, allow_missing_stimuli=True)
-    expected = pd.Series(column, index=["a", "b"]).reindex(ids).to_numpy()  # brainscore-brainio gives the same
+    expected = pd.Series(column, index=["a", "b"]).reindex(ids).to_numpy()  # same result as brainscore-brainio
     pd.testing.assert_index_equal(*[pd.Index(values, dtype=values.dtype) for values in (a["column"].values, expected)])
     assert a["stimulus_id"].values.tolist() == list(ids)
     assert a.values.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
@@ -166,9 +166,7 @@ def test_presentations_without_a_stimulus_have_missing_values_if_that_is_allowed
     assert pd.isna(counts["column"].values[-1])
 
 
-def test_presentations_without_an_id_have_missing_values_if_that_is_allowed(
-    tmp_path: Path, stimulus_set: StimulusSet
-) -> None:
+def test_presentations_without_an_id_have_missing_values_if_allowed(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     path = write_column(tmp_path / "h.nc", "presentation", "stimulus_id", [1.0, np.nan])
     numbered = stimulus_set.assign(stimulus_id=["1", "2", "3"])
     with pytest.raises(AssemblyFormatError, match=r"in 1 of 2 presentations.*lacks, such as those without an id"):
@@ -179,9 +177,7 @@ def test_presentations_without_an_id_have_missing_values_if_that_is_allowed(
     assert np.isnan(a["stimulus_id"].values[1])
 
 
-def test_missing_stimuli_may_be_allowed_where_none_is_missing_or_none_is_joined(
-    tmp_path: Path, stimulus_set: StimulusSet
-) -> None:
+def test_allowing_missing_stimuli_changes_nothing_if_none_is_missing(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     path = write_file(tmp_path / "a.nc")
     for cls in (NeuroidAssembly, PropertyAssembly):
         strict = cls.from_files(path, stimulus_set=stimulus_set)
@@ -226,7 +222,7 @@ def test_float_ids_become_the_text_of_the_stimulus_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dims", [(), ("presentation", "neuroid")])
-def test_ids_that_lie_on_no_single_dimension_cannot_be_joined(
+def test_ids_without_a_single_dimension_cannot_be_joined(
     tmp_path: Path, stimulus_set: StimulusSet, dims: tuple[str, ...]
 ) -> None:
     path = tmp_path / "a.nc"
@@ -250,7 +246,7 @@ def test_a_set_without_ids_cannot_be_joined(tmp_path: Path, stimulus_set: Stimul
 
 
 @pytest.mark.parametrize("cls", [NeuroidAssembly, SpikeTimesAssembly])
-def test_a_file_that_does_not_fit_its_class_loads_with_a_warning_that_names_it(
+def test_a_file_with_other_dimensions_than_its_class_loads_with_a_warning(
     tmp_path: Path, cls: type[DataAssembly]
 ) -> None:
     path = write_column(tmp_path / "p.nc", "presentation", "stimulus_id", ["a", "b"])
@@ -295,7 +291,7 @@ def test_spike_times_have_extras_and_no_stimulus_columns(tmp_path: Path, stimulu
 
 
 @pytest.mark.parametrize("name", ["identifier", "stimulus_set", "stimulus_set_identifier"])
-def test_a_group_may_not_take_the_name_of_an_attribute(tmp_path: Path, name: str) -> None:
+def test_a_group_with_the_name_of_an_attribute_is_refused(tmp_path: Path, name: str) -> None:
     path = write_file(tmp_path / "a.nc")
     with netCDF4.Dataset(path, "a") as file:
         group = file.createGroup(name)
@@ -337,9 +333,7 @@ def test_character_arrays_read_as_text(tmp_path: Path) -> None:
         max_size=12,
     )
 )
-def test_text_is_read_as_it_was_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, texts: list[str]
-) -> None:
+def test_text_is_read_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, texts: list[str]) -> None:
     monkeypatch.setattr(reading, "_TEXT_BLOCK_ROWS", 5)
     encoded = np.array([text.encode() for text in texts])
     width = max(1, encoded.dtype.itemsize)
@@ -381,7 +375,7 @@ def test_text_is_read_as_it_was_written(
         ("i4", {"units": "spikes"}),
     ],
 )
-def test_values_are_decoded_as_their_attributes_say(tmp_path: Path, dtype: str, attributes: dict[str, Any]) -> None:
+def test_values_are_decoded_by_their_attributes(tmp_path: Path, dtype: str, attributes: dict[str, Any]) -> None:
     path = tmp_path / "v.nc"
     with netCDF4.Dataset(path, "w") as file:
         file.createDimension("x", 4)
@@ -406,7 +400,7 @@ def test_values_are_decoded_as_their_attributes_say(tmp_path: Path, dtype: str, 
             np.testing.assert_array_equal(found.values, reference.values)
 
 
-def test_a_coordinate_named_with_an_underscore_for_its_dimension_gets_the_name_back(tmp_path: Path) -> None:
+def test_a_coordinate_with_an_underscore_prefix_gets_its_name_back(tmp_path: Path) -> None:
     with netCDF4.Dataset(tmp_path / "u.nc", "w") as file:
         file.createDimension("choice", 2)
         file.createVariable("choice_", str, ("choice",))[:] = np.array(["car", "dog"], dtype=object)
@@ -428,7 +422,7 @@ def test_a_file_without_exactly_one_data_variable_is_an_error(tmp_path: Path, co
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
-def test_a_file_cut_short_is_an_error_that_names_it(tmp_path: Path, share: float) -> None:
+def test_a_truncated_assembly_file_is_an_error_that_names_it(tmp_path: Path, share: float) -> None:
     whole = write_file(tmp_path / "a.nc").read_bytes()
     cut = tmp_path / "cut.nc"
     cut.write_bytes(whole[: int(len(whole) * share)])
@@ -465,7 +459,7 @@ def test_many_threads_load_at_once(tmp_path: Path, stimulus_set: StimulusSet) ->
     assert all(a.identical(loaded[0]) for a in loaded)
 
 
-def test_chunks_asked_for_leave_values_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requested_chunks_leave_values_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask")
     path = write_file(tmp_path / "a.nc")
     monkeypatch.setenv("BRAINIO_CHUNKS", "{'neuroid': 1}")
@@ -477,7 +471,7 @@ def test_chunks_asked_for_leave_values_in_the_file(tmp_path: Path, monkeypatch: 
         NeuroidAssembly.from_files(path)
 
 
-def test_files_are_kept_from_lazy_readers_of_xarray_and_the_access_can_be_nested() -> None:
+def test_exclusive_access_blocks_lazy_readers_of_xarray_and_can_be_nested() -> None:
     def is_free() -> bool:
         answers: list[bool] = []
 
@@ -499,7 +493,7 @@ def test_files_are_kept_from_lazy_readers_of_xarray_and_the_access_can_be_nested
     assert is_free()
 
 
-# Each _RefCounter of xarray has a lock of its own, so that threads may lose a count, and `__del__` raises KeyError.
+# Each _RefCounter of xarray has a separate lock: threads can lose a count, and `__del__` raises KeyError.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_lazy_values_are_read_while_other_threads_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask")

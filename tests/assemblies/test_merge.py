@@ -24,7 +24,7 @@ def _vector(levels: list[object]) -> DataAssembly:
     return _table(rows, {row: float(number) for number, row in enumerate(rows)})
 
 
-def test_parts_merge_to_the_whole_sorted_by_their_coordinates(assembly: NeuroidAssembly) -> None:
+def test_merged_parts_are_sorted_by_their_coordinates(assembly: NeuroidAssembly) -> None:
     merged = merge_data_arrays([assembly[2:], assembly[:2]])
     assert type(merged) is NeuroidAssembly
     assert merged["stimulus_id"].values.tolist() == ["a", "a", "b", "c"]
@@ -33,26 +33,26 @@ def test_parts_merge_to_the_whole_sorted_by_their_coordinates(assembly: NeuroidA
     assert merged.attrs["stimulus_set"] is assembly.attrs["stimulus_set"]
 
 
-def test_values_that_no_part_has_are_nan(assembly: NeuroidAssembly) -> None:
+def test_values_missing_in_all_parts_are_nan(assembly: NeuroidAssembly) -> None:
     merged = merge_data_arrays([assembly[:2, :2], assembly[2:, 2:]])
     expected = [[0, 1, np.nan], [np.nan, np.nan, 8], [3, 4, np.nan], [np.nan, np.nan, 11]]
     np.testing.assert_array_equal(merged.values, expected)
 
 
 @pytest.mark.parametrize("empty_first", [True, False])
-def test_merging_with_an_empty_assembly_leaves_the_order(assembly: NeuroidAssembly, empty_first: bool) -> None:
+def test_merging_with_an_empty_assembly_keeps_the_order(assembly: NeuroidAssembly, empty_first: bool) -> None:
     shuffled = assembly[[3, 0, 2, 1]]
     merged = merge_data_arrays([assembly[:0], shuffled] if empty_first else [shuffled, assembly[:0]])
     assert merged.identical(shuffled)
 
 
-def test_an_assembly_twice_is_itself_and_then_sorted_with_others(assembly: NeuroidAssembly) -> None:
+def test_merging_an_assembly_with_itself_returns_it(assembly: NeuroidAssembly) -> None:
     shuffled = assembly[[3, 0, 2]]
     assert merge_data_arrays([shuffled, shuffled, assembly[:0]]).identical(shuffled)
     assert merge_data_arrays([shuffled, shuffled, assembly[1:2]])["stimulus_id"].values.tolist() == ["a", "a", "b", "c"]
 
 
-def test_a_merge_of_types_that_do_not_compare_leaves_the_order_of_the_parts() -> None:
+def test_merging_types_that_cannot_be_compared_keeps_the_order_of_the_parts() -> None:
     mixed = _vector(["b", 2, "a", 1.5, "b"])
     assert merge_data_arrays([mixed[3:], mixed[:4]]).values.tolist() == [3, 4, 0, 1, 2]
     numbers = merge_data_arrays([mixed[[3, 1]], mixed[[1]]])
@@ -94,14 +94,14 @@ def test_conflicting_values_and_empty_lists_are_errors(assembly: NeuroidAssembly
         merge_data_arrays([])
 
 
-def test_merging_what_names_other_stimulus_sets_keeps_none(assembly: NeuroidAssembly) -> None:
+def test_merging_assemblies_of_different_stimulus_sets_keeps_none(assembly: NeuroidAssembly) -> None:
     other = assembly[2:].copy()
     other.attrs["stimulus_set_identifier"] = "lab.Other"
     assert "stimulus_set" not in merge_data_arrays([assembly[:2], other]).attrs
 
 
 @pytest.mark.parametrize("name", ["neuroid_id", "region"])
-def test_a_replaced_level_does_not_keep_assemblies_from_being_aligned(assembly: NeuroidAssembly, name: str) -> None:
+def test_assemblies_with_a_replaced_level_can_be_aligned(assembly: NeuroidAssembly, name: str) -> None:
     other = assembly.assign_coords({name: ("neuroid", [f"{number}" for number in range(assembly.sizes["neuroid"])])})
     merged = merge_data_arrays([assembly, other])
     assert merged.sizes["neuroid"] == 2 * assembly.sizes["neuroid"]

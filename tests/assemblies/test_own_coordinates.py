@@ -24,7 +24,7 @@ NEUROIDS = {"neuroid": ["n1", "n2", "n3"], "area": ("neuroid", ["V4", "IT", "IT"
 
 @pytest.fixture
 def a() -> DataAssembly:
-    """Two stimuli x three neuroids; both dimensions have an own coordinate and one more."""
+    """Two stimuli x three neuroids. Both dimensions have an own coordinate and another one."""
     values = np.arange(6.0).reshape(2, 3)
     made = DataAssembly(values, dims=["stimulus_id", "neuroid"], coords={"stimulus_id": ["s1", "s2"], **NEUROIDS})
     made["object_name"] = "stimulus_id", ["car", "dog"]
@@ -116,7 +116,7 @@ def test_coordinates_can_be_added_in_any_order(order: list[str]) -> None:
     assert columns(a) == {**WHOLE, "neuroid": [7, 8, 9]}
 
 
-def test_an_own_coordinate_added_to_several_levels_leaves_them(assembly: NeuroidAssembly) -> None:
+def test_adding_an_own_coordinate_keeps_other_levels(assembly: NeuroidAssembly) -> None:
     assembly["neuroid"] = "neuroid", [7, 8, 9]
     assert columns(assembly) == {"neuroid": [7, 8, 9], "neuroid_id": ["n0", "n1", "n2"], "region": ["IT", "V4", "IT"]}
 
@@ -147,7 +147,7 @@ def test_a_label_of_the_own_coordinate_selects_and_keeps_dimension_and_coordinat
         a.sel(neuroid="n9")
 
 
-def test_a_dropped_dimension_leaves_its_own_coordinate_as_a_scalar(a: DataAssembly) -> None:
+def test_the_own_coordinate_of_a_dropped_dimension_becomes_a_scalar(a: DataAssembly) -> None:
     first = a.isel(neuroid=0)
     assert (first["neuroid"].item(), first["area"].item()) == ("n1", "V4")
 
@@ -161,7 +161,7 @@ def test_groups_of_the_own_coordinate_are_those_of_its_values(a: DataAssembly) -
     assert columns(both) == {"area": ["IT", "IT", "V4"], "neuroid": ["n1", "n2", "n1"]}
 
 
-def test_dropping_the_own_coordinate_leaves_the_column(a: DataAssembly) -> None:
+def test_dropping_the_own_coordinate_keeps_its_column(a: DataAssembly) -> None:
     dropped = a.drop_vars("neuroid")
     del a.coords["neuroid"]
     for array in (dropped, a):
@@ -210,7 +210,7 @@ def one() -> DataAssembly:
     ],
 )
 @pytest.mark.filterwarnings("ignore:In a future version of xarray:FutureWarning")
-def test_the_name_of_the_dimension_stands_for_its_only_coordinate(
+def test_the_name_of_a_dimension_means_its_only_coordinate(
     change: Callable[[DataAssembly], DataAssembly],
 ) -> None:
     a = change(one())
@@ -231,6 +231,6 @@ def test_an_only_coordinate_is_stored_once(tmp_path: Path) -> None:
         assert "presentation" not in file.variables
 
 
-def test_values_given_to_the_dimension_leave_its_only_coordinate() -> None:
+def test_assigning_values_to_a_dimension_keeps_its_only_coordinate() -> None:
     a = one().assign_coords(presentation=["x", "y"])
     assert columns(a, "presentation") == {"presentation": ["x", "y"], "stimulus_id": ["a", "b"]}

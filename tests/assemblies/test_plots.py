@@ -1,4 +1,4 @@
-"""Plots of assemblies: they draw the numbers of a direct computation, labelled with their units."""
+"""Plots of assemblies draw the numbers of a direct computation, labelled with their units."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _closed() -> Iterator[None]:
 
 @pytest.fixture
 def recording() -> NeuroidAssembly:
-    """Ten stimuli x four repetitions, six neuroids, three time bins, a tenth of the values missing."""
+    """Ten stimuli x four repetitions, six neuroids, three time bins, with 10% missing values."""
     random = np.random.default_rng(0)
     stimulus, repetition = (part.ravel() for part in np.indices((10, 4)))
     tuning = random.normal(size=(10, 6, 1))[stimulus]
@@ -61,7 +61,7 @@ def points(ax: Axes) -> list[np.ndarray]:
     return [np.asarray(line.get_ydata()) for line in ax.lines if line.get_marker() == "o"]
 
 
-def test_everything_of_xarray_stays(recording: NeuroidAssembly) -> None:
+def test_the_plots_of_xarray_are_available(recording: NeuroidAssembly) -> None:
     ours: Any = recording.plot
     theirs: Any = xr.DataArray(recording).plot
     assert {name for name in dir(theirs) if not name.startswith("_")} < set(dir(ours))
@@ -110,7 +110,7 @@ def test_values_of_every_numeric_type_have_responses(recording: NeuroidAssembly,
     )
 
 
-def test_lazy_values_are_drawn_as_loaded_ones(recording: NeuroidAssembly) -> None:
+def test_lazy_values_are_drawn_like_loaded_ones(recording: NeuroidAssembly) -> None:
     lazy = recording.copy(data=da.from_array(recording.values, chunks=(7, 6, 1)))
     for found, expected in zip(
         mean_responses(lazy, "region").values(), mean_responses(recording, "region").values(), strict=True
@@ -136,7 +136,7 @@ def test_time_courses_are_mean_and_standard_error_over_neuroids(recording: Neuro
     assert [text.get_text() for text in legend.get_texts()] == ["IT (3)", "V4 (2)", "missing (1)"]
 
 
-def test_a_group_of_one_has_a_course_without_an_error(recording: NeuroidAssembly) -> None:
+def test_a_group_of_one_neuroid_has_a_time_course_without_error_band(recording: NeuroidAssembly) -> None:
     course = time_courses(recording, "region")["missing"]
     np.testing.assert_allclose(course.mean, np.nanmean(recording.values[:, 5], axis=0)[[1, 0, 2]])
     assert np.isnan(course.error).all()
@@ -156,7 +156,7 @@ def test_courses_of_presentations_are_means_over_neuroids(recording: NeuroidAsse
     np.testing.assert_allclose(course.error, of_each.std(axis=0, ddof=1) / np.sqrt(20))
 
 
-def test_many_groups_and_long_names_keep_their_labels_apart(recording: NeuroidAssembly) -> None:
+def test_labels_of_many_groups_with_long_names_do_not_overlap(recording: NeuroidAssembly) -> None:
     named = recording.assign_coords(area=("neuroid", [f"a long name {number}" for number in range(6)]))
     named.attrs |= {"long_name": "change of fluorescence", "units": "percent of the baseline"}
     ax = named.plot.responses("area")
@@ -204,7 +204,7 @@ def test_a_raster_has_each_spike_in_the_row_of_its_neuroid(spikes: SpikeTimesAss
     assert sorted(zip(*map(np.asarray, line.get_data()), strict=True)) == [(1.0, 0), (2.0, 0), (3.0, 1), (5.0, 1)]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     low, high = ax.get_ylim()
-    assert low > high  # the first row on top
+    assert low > high  # the first row is at the top
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time of the spike (ms)", "neuroid_id")
 
 
@@ -213,7 +213,7 @@ def test_rows_of_a_raster_may_be_combinations(spikes: SpikeTimesAssembly) -> Non
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1, a", "1, b", "2, a", "2, b"]
 
 
-def test_plots_draw_on_the_axes_they_are_given(recording: NeuroidAssembly, spikes: SpikeTimesAssembly) -> None:
+def test_plots_use_the_given_axes(recording: NeuroidAssembly, spikes: SpikeTimesAssembly) -> None:
     _, axes = plt.subplots(2, 2)
     assert recording.plot.responses(ax=axes[0, 0]) is axes[0, 0]
     assert recording.plot.reliability(ax=axes[0, 1]) is axes[0, 1]
@@ -222,7 +222,9 @@ def test_plots_draw_on_the_axes_they_are_given(recording: NeuroidAssembly, spike
     assert plt.get_fignums() == [1]
 
 
-def test_errors_name_what_is_missing_and_what_is_there(recording: NeuroidAssembly, spikes: SpikeTimesAssembly) -> None:
+def test_plot_errors_name_missing_and_existing_coordinates(
+    recording: NeuroidAssembly, spikes: SpikeTimesAssembly
+) -> None:
     with pytest.raises(KeyError, match=r"'area' to group by.*neuroid.*region"):
         recording.plot.responses("area")
     with pytest.raises(GroupbyError, match=r"'region': \('neuroid',\).*'repetition': \('presentation',\)"):
@@ -241,7 +243,9 @@ def test_errors_name_what_is_missing_and_what_is_there(recording: NeuroidAssembl
         DataAssembly(["a"], dims=["x"], coords={"region": ("x", ["IT"])}).plot.responses()
 
 
-def test_without_matplotlib_the_extra_is_named(recording: NeuroidAssembly, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plots_without_matplotlib_are_an_error_that_names_the_extra(
+    recording: NeuroidAssembly, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r"pip install .*\[plot\]"):
         recording.plot.responses()

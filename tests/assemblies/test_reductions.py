@@ -1,4 +1,4 @@
-"""Reductions by group numbers: pandas' and xarray's answers on random arrays, and the precision that is promised."""
+"""Reductions by group numbers agree with pandas and xarray on random arrays, with the documented precision."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def values_of(dtype: str, size: int) -> st.SearchStrategy[np.ndarray]:
 
 @st.composite
 def assemblies(draw: st.DrawFn) -> tuple[DataAssembly, list[str]]:
-    """An assembly of one to three dimensions in any order, and coordinates of the dimension `p` to group by."""
+    """Draw an assembly of one to three dimensions, with coordinates of the dimension `p` to group by."""
     length = draw(st.integers(1, 12))
     dims = draw(st.permutations(["p", "n", "t"][: draw(st.integers(1, 3))]))
     sizes = {"p": length, "n": 3, "t": 2}
@@ -62,7 +62,7 @@ def pandas_answer(a: DataAssembly, names: list[str], method: str) -> pd.DataFram
 @pytest.mark.parametrize("method", sorted(REDUCTIONS))
 @settings(max_examples=scaled_examples(30), deadline=None)
 @given(case=assemblies())
-def test_grouping_gives_the_answer_of_pandas(method: str, case: tuple[DataAssembly, list[str]]) -> None:
+def test_grouping_agrees_with_pandas(method: str, case: tuple[DataAssembly, list[str]]) -> None:
     a, names = case
     result = getattr(a.multi_groupby(names), method)()
     expected = pandas_answer(a, names, method)
@@ -70,7 +70,7 @@ def test_grouping_gives_the_answer_of_pandas(method: str, case: tuple[DataAssemb
     assert result.dims == tuple(dim if d == "p" else d for d in a.dims)
     assert result.dtype == dtype_of(method, a.dtype)
     rounding = 2.0**-23 if result.dtype == np.float32 else 1e-9
-    pandas_error = 1e-3 if method in ("std", "var") else 1e-9  # of values that hardly differ
+    pandas_error = 1e-3 if method in ("std", "var") else 1e-9  # for values that hardly differ
     found = np.moveaxis(result.values, result.get_axis_num(dim), 0).reshape(len(expected), -1)
     np.testing.assert_allclose(found.astype(float), expected.to_numpy().astype(float), rtol=rounding, atol=pandas_error)
     assert_keys(result, names, expected.index)
@@ -79,7 +79,7 @@ def test_grouping_gives_the_answer_of_pandas(method: str, case: tuple[DataAssemb
 
 
 def dtype_of(method: str, dtype: np.dtype) -> np.dtype:
-    """What a reduction of values of a type gives."""
+    """Return the dtype of a reduction of values of some dtype."""
     if method == "count":
         return np.dtype(np.int64)
     if method in ("min", "max", "first", "last") or dtype == np.float32:
@@ -95,7 +95,7 @@ def assert_keys(result: xr.DataArray, names: list[str], keys: pd.Index) -> None:
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(assemblies(), st.sampled_from(["map", "apply"]))
-def test_functions_of_groups_give_the_answer_of_pandas(case: tuple[DataAssembly, list[str]], method: str) -> None:
+def test_functions_of_groups_agree_with_pandas(case: tuple[DataAssembly, list[str]], method: str) -> None:
     a, names = case
     a = a.astype(float).transpose("p", ...)
     columns = pd.DataFrame(a.values.reshape(a.sizes["p"], -1))
@@ -124,11 +124,11 @@ def test_every_presentation_is_in_one_group(case: tuple[DataAssembly, list[str]]
     ]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of groups of nothing but NaN; ours has none
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy warns about groups with only NaN
 @pytest.mark.parametrize("method", sorted(REDUCTIONS))
 @settings(max_examples=scaled_examples(30), deadline=None)
 @given(case=assemblies(), skipna=st.sampled_from([None, True, False]), ddof=st.sampled_from([0, 1]))
-def test_grouping_by_one_level_gives_what_xarray_gives(
+def test_grouping_by_one_level_agrees_with_xarray(
     method: str, case: tuple[DataAssembly, list[str]], skipna: bool | None, ddof: int
 ) -> None:
     a, names = case
@@ -144,7 +144,7 @@ def test_grouping_by_one_level_gives_what_xarray_gives(
     assert result.xindexes.keys() == expected.xindexes.keys()
 
 
-def test_float32_means_are_those_of_float64_rounded_once() -> None:
+def test_float32_means_are_computed_in_float64_and_rounded_once() -> None:
     values = np.random.default_rng(0).normal(1e4, 1, size=(2, 200_000)).astype(np.float32)
     codes = np.arange(200_000) % 2
     for method in ("mean", "sum", "std", "var", "median"):
@@ -182,7 +182,7 @@ def test_arrays_of_several_tiles_are_reduced_whole(method: str, shape: tuple[int
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_more_groups_than_two_bytes_count_are_reduced_each() -> None:
+def test_more_groups_than_16_bits_can_count_are_reduced() -> None:
     codes = np.random.default_rng(0).permutation(70_000)
     for method in ("sum", "median", "min", "first"):
         assert reduce_groups(method, codes * 2, 0, GroupNumbers(codes, len(codes))).tolist() == list(
@@ -190,7 +190,7 @@ def test_more_groups_than_two_bytes_count_are_reduced_each() -> None:
         )
 
 
-def test_levels_with_more_combinations_than_an_integer_counts_are_grouped_in_order() -> None:
+def test_levels_with_more_combinations_than_an_integer_can_count_are_grouped_in_order() -> None:
     rng = np.random.default_rng(0)
     columns = {f"g{number}": rng.permutation(5000) for number in range(6)}
     a = DataAssembly(np.arange(5000), coords={name: ("p", c) for name, c in columns.items()}, dims=["p"])

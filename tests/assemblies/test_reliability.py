@@ -17,7 +17,7 @@ from brainio.assemblies import (
 
 
 def recording(stimuli: int = 12, repetitions: int = 5, seed: int = 0) -> NeuroidAssembly:
-    """Three neuroids of falling reliability; presentations shuffled."""
+    """Return shuffled presentations to three neuroids of decreasing reliability."""
     random = np.random.default_rng(seed)
     order = random.permutation(stimuli * repetitions)
     stimulus, repetition = (x.ravel()[order] for x in np.indices((stimuli, repetitions)))
@@ -37,7 +37,7 @@ def recording(stimuli: int = 12, repetitions: int = 5, seed: int = 0) -> Neuroid
 
 
 def direct_reliability(a: NeuroidAssembly, n_splits: int, seed: int) -> np.ndarray:
-    """One neuroid, split, half and stimulus at a time, by `numpy.corrcoef`."""
+    """Compute the reliability in loops over neuroids, splits, halves and stimuli, with `numpy.corrcoef`."""
     random = np.random.default_rng(seed)
     labels = np.unique(a["repetition"].values)
     corrected = np.full((n_splits, a.sizes["neuroid"]), np.nan)
@@ -57,8 +57,8 @@ def direct_reliability(a: NeuroidAssembly, n_splits: int, seed: int) -> np.ndarr
     return np.nanmean(corrected, axis=0)
 
 
-@pytest.mark.parametrize("stimuli", [12, 100])  # the index holds the codes of 100 stimuli in one byte each
-def test_reliability_is_that_of_a_direct_implementation(stimuli: int) -> None:
+@pytest.mark.parametrize("stimuli", [12, 100])  # the index stores the codes of 100 stimuli in one byte each
+def test_reliability_agrees_with_a_direct_implementation(stimuli: int) -> None:
     a = recording(stimuli)
     result = split_half_reliability(a, n_splits=4, seed=3)
     np.testing.assert_allclose(result.values, direct_reliability(a, 4, 3), rtol=1e-9)
@@ -69,7 +69,7 @@ def test_reliability_is_that_of_a_direct_implementation(stimuli: int) -> None:
     assert result.sel(neuroid_id=7).item() > 0.95
 
 
-def test_missing_values_and_unequal_repetitions_leave_out_what_has_no_half() -> None:
+def test_stimuli_without_values_in_both_halves_are_left_out() -> None:
     a = recording()
     random = np.random.default_rng(1)
     a = a[np.sort(random.permutation(a.sizes["presentation"])[:40])]
@@ -77,7 +77,7 @@ def test_missing_values_and_unequal_repetitions_leave_out_what_has_no_half() -> 
     np.testing.assert_allclose(split_half_reliability(a, 6).values, direct_reliability(a, 6, 0), rtol=1e-9)
 
 
-def test_repetitions_that_hardly_any_stimulus_has_are_split_all_the_same() -> None:
+def test_rare_repetitions_are_split_too() -> None:
     a = recording()
     own = np.arange(a.sizes["presentation"])
     flat = xr.DataArray(a).reset_index("presentation")
@@ -88,7 +88,7 @@ def test_repetitions_that_hardly_any_stimulus_has_are_split_all_the_same() -> No
     np.testing.assert_allclose(split_half_reliability(missing, 6).values, direct_reliability(missing, 6, 0), rtol=1e-9)
 
 
-def test_every_position_of_the_other_dimensions_has_a_reliability_of_its_own() -> None:
+def test_every_position_of_the_other_dimensions_has_a_separate_reliability() -> None:
     a = recording()
     bins = xr.concat([xr.DataArray(a).reset_index(["presentation", "neuroid"])] * 2, "time_bin")
     both = NeuroidAssembly(bins.transpose("neuroid", "presentation", "time_bin").assign_coords(time_bin=[70, 170]))
@@ -97,7 +97,7 @@ def test_every_position_of_the_other_dimensions_has_a_reliability_of_its_own() -
     np.testing.assert_allclose(result.values, np.stack([split_half_reliability(a, 2).values] * 2, axis=1), rtol=1e-9)
 
 
-def test_the_seed_decides_the_splits() -> None:
+def test_the_seed_determines_the_splits() -> None:
     a = recording()
     assert split_half_reliability(a, 3, seed=1).identical(split_half_reliability(a, 3, seed=1))
     assert not split_half_reliability(a, 3, seed=1).equals(split_half_reliability(a, 3, seed=2))
@@ -114,7 +114,7 @@ def test_presentations_without_a_stimulus_do_not_count() -> None:
     np.testing.assert_allclose(split_half_reliability(unnamed).values, expected.values, rtol=1e-9)
 
 
-def test_what_has_no_correlation_has_no_reliability() -> None:
+def test_reliability_is_missing_if_the_correlation_is_undefined() -> None:
     a = recording()
     values = a.values.copy()
     values[:, 0] = np.nan
@@ -132,7 +132,7 @@ def test_integers_and_float32_have_a_reliability() -> None:
         np.testing.assert_allclose(result.values, expected, rtol=1e-5)
 
 
-def test_bad_input_to_reliability_says_what_is_wrong() -> None:
+def test_invalid_input_to_reliability_is_an_error_that_explains_it() -> None:
     a = recording()
     with pytest.raises(KeyError, match=r"'trial'.*repetition"):
         split_half_reliability(a, repetition="trial")
@@ -144,7 +144,7 @@ def test_bad_input_to_reliability_says_what_is_wrong() -> None:
         split_half_reliability(a.copy(data=a.values * 1j))
 
 
-def test_the_average_of_repetitions_is_that_of_a_loop() -> None:
+def test_the_average_of_repetitions_agrees_with_a_loop() -> None:
     a = recording()
     values = a.values.copy()
     values[0, 0] = np.nan
@@ -160,14 +160,14 @@ def test_the_average_of_repetitions_is_that_of_a_loop() -> None:
         np.testing.assert_allclose(average.sel(stimulus_id=stimulus).values[0], expected, rtol=1e-12)
 
 
-def test_other_coordinates_that_tell_repetitions_apart_can_be_named() -> None:
+def test_other_coordinates_that_distinguish_repetitions_can_be_named() -> None:
     a = recording()
     a = a.assign_coords(session=("presentation", a["repetition"].values // 2))
     assert average_repetition(a).sizes["presentation"] == 36
     assert average_repetition(a, ["repetition", "session"]).sizes["presentation"] == 12
 
 
-def test_averaging_wants_something_to_group_by() -> None:
+def test_averaging_requires_a_coordinate_to_group_by() -> None:
     a = recording()
     with pytest.raises(GroupbyError, match=r"presentation.*repetition"):
         average_repetition(a, ["repetition", "stimulus_id", "object_name"])

@@ -1,7 +1,7 @@
-"""What the format decides where xarray has moved since it was written, as far as no test beside this one holds it.
+"""Semantics of the format that differ from current xarray and that no other module tests.
 
-Held elsewhere: the answers of methods by `tests/differential`, selecting by `test_index`, coordinates and what survives
-operations by `test_core`, gathering by `test_coords`, missing groups by `test_groupby` and `test_reductions`.
+See also `tests/differential` for results of methods, `test_index` for selecting, `test_core` for operations,
+`test_coordinates` for gathering, and `test_groupby` and `test_reductions` for missing groups.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ ADDITIONS: dict[str, Callable[[DataAssembly], Any]] = {
 
 @pytest.mark.parametrize("way", ADDITIONS)
 @pytest.mark.parametrize("beside", [["neuroid_id", "region"], ["region"], []], ids=str)
-def test_an_added_coordinate_can_be_selected_on_at_once_always(
+def test_an_added_coordinate_can_always_be_selected_at_once(
     assembly: NeuroidAssembly, way: str, beside: list[str]
 ) -> None:
     a = assembly.drop_vars([name for name in LEVELS["neuroid"] if name not in beside])
@@ -108,7 +108,7 @@ def test_a_coordinate_whose_index_was_reset_is_indexed_by_the_next_wrap(
 
 
 def recording(stimuli: int, repetitions: int = 2) -> NeuroidAssembly:
-    """Presentations in random order, each of another stimulus or repetition."""
+    """Return presentations in random order, each with a different stimulus or repetition."""
     order = np.random.default_rng(0).permutation(stimuli * repetitions)
     return NeuroidAssembly(
         order[:, None].astype(float),
@@ -123,7 +123,7 @@ def recording(stimuli: int, repetitions: int = 2) -> NeuroidAssembly:
 
 
 def calls_made(function: Callable[[], Any]) -> int:
-    """Count the calls of Python functions that a call leads to."""
+    """Count the calls of Python functions during a call."""
     calls = 0
 
     def count(_: Any, event: str, __: Any) -> None:
@@ -138,7 +138,7 @@ def calls_made(function: Callable[[], Any]) -> int:
     return calls
 
 
-def test_wrapping_again_shares_everything_and_looks_at_no_row(assembly: NeuroidAssembly) -> None:
+def test_rewrapping_shares_everything_and_reads_no_row(assembly: NeuroidAssembly) -> None:
     a = assembly.assign_coords(two=(("presentation", "neuroid"), np.ones((4, 3))), scalar="text")
     for again in (NeuroidAssembly(a), DataAssembly(a), gather_indexes(a)):
         assert list(again.coords) == list(a.coords)
@@ -186,11 +186,11 @@ WORK: dict[str, Callable[[NeuroidAssembly], Any]] = {
 
 
 @pytest.mark.parametrize("work", WORK)
-def test_work_grows_with_presentations_not_with_pairs_of_them(large: NeuroidAssembly, work: str) -> None:
+def test_time_grows_linearly_with_presentations(large: NeuroidAssembly, work: str) -> None:
     assert WORK[work](large) is not None
 
 
-def test_xarray_is_told_how_to_combine_wherever_it_combines() -> None:
+def test_every_call_that_combines_arrays_passes_its_options_to_xarray() -> None:
     folder = Path(brainio.__file__).parent
     calls = [
         (path.name, call.func.attr, {keyword.arg for keyword in call.keywords})
@@ -206,7 +206,7 @@ def test_xarray_is_told_how_to_combine_wherever_it_combines() -> None:
         assert {"join", *(() if function == "align" else ("compat",))} <= named, f"xr.{function} in {file}"
 
 
-def test_merging_leaves_no_default_of_xarray_open(assembly: NeuroidAssembly) -> None:
+def test_merging_passes_every_option_to_xarray(assembly: NeuroidAssembly) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert merge_data_arrays([assembly[:2, :2], assembly[1:]]).sizes == assembly.sizes
@@ -228,7 +228,7 @@ write_netcdf(NeuroidAssembly([[1.0], [2.0]], coords=coords, dims=["presentation"
 """
 
 
-def test_two_runs_write_the_same_bytes_whatever_the_order_of_sets(tmp_path: Path) -> None:
+def test_two_runs_write_the_same_bytes_with_any_hash_seed(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         (tmp_path / seed).mkdir()
         environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -237,7 +237,7 @@ def test_two_runs_write_the_same_bytes_whatever_the_order_of_sets(tmp_path: Path
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-def test_a_function_of_all_dimensions_may_give_one_value_in_any_form_for_a_group(assembly: NeuroidAssembly) -> None:
+def test_a_function_of_all_dimensions_can_return_one_value_in_any_form(assembly: NeuroidAssembly) -> None:
     groups = ["neuroid_id", "stimulus_id"]
     expected = assembly.multi_dim_apply(groups, lambda values, **_: np.mean(values)).values.tolist()
     forms: list[Callable[[Any], Any]] = [lambda mean: [mean], lambda mean: np.array([[mean]]), str]
@@ -246,13 +246,13 @@ def test_a_function_of_all_dimensions_may_give_one_value_in_any_form_for_a_group
         assert answer.values.tolist() == expected
 
 
-def test_an_answer_that_is_no_number_is_an_error_that_says_so(assembly: NeuroidAssembly) -> None:
+def test_a_result_that_is_not_a_number_is_an_error_that_explains_it(assembly: NeuroidAssembly) -> None:
     for answer in (1j, {"a": 1}):
         with pytest.raises(TypeError, match=type(answer).__name__):
             assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], lambda *_, answer=answer, **__: answer)
 
 
-def test_levels_of_other_dimensions_than_were_grouped_by_are_named_with_their_dimensions(
+def test_levels_of_other_dimensions_are_an_error_that_names_their_dimensions(
     assembly: NeuroidAssembly,
 ) -> None:
     with pytest.raises(GroupbyError, match=r"'category': \('presentation',\), 'region': \('neuroid',\)"):

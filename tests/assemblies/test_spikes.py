@@ -37,7 +37,7 @@ def neuroids_named(*ids: str, **columns: list[Any]) -> MetadataAssembly:
     return MetadataAssembly(np.zeros(len(ids)), coords=coords, dims=["neuroid"])
 
 
-# Few distinct times, so that spikes fall on the edges of bins; tenths, which floats do not hold exactly.
+# Few distinct times put spikes on the edges of bins. Floats do not represent tenths exactly.
 TIMES = st.integers(-30, 60).map(lambda tenths: tenths / 10)
 BINS = st.tuples(TIMES, st.integers(1, 40)).map(lambda bin_: (bin_[0], bin_[0] + bin_[1] / 10))
 SPIKES = st.lists(st.tuples(TIMES, st.sampled_from("abcz"), st.sampled_from("uvw")), max_size=60)
@@ -46,11 +46,11 @@ ONSETS = st.lists(st.tuples(TIMES, st.sampled_from("uvx")), max_size=8)
 
 @settings(deadline=None)
 @given(spikes=SPIKES, onsets=ONSETS, bins=st.lists(BINS, min_size=1, max_size=5))
-def test_counts_are_those_of_a_loop_over_all_spikes(
+def test_counts_agree_with_a_loop_over_all_spikes(
     spikes: list[tuple[float, str, str]], onsets: list[tuple[float, str]], bins: list[tuple[float, float]]
 ) -> None:
     shown = [(recording, time, neuroid) for time, neuroid, recording in spikes]
-    if onsets:  # else there may be no recording in common, which is an error
+    if onsets:  # no common recording would be an error
         shown += [(onsets[0][1], 0.0, "a")]
     assembly = spikes_at(
         [time for _, time, _ in shown],
@@ -81,7 +81,7 @@ def test_counts_are_those_of_a_loop_over_all_spikes(
 
 @settings(deadline=None)
 @given(order=st.permutations(range(5)), width=st.integers(1, 1000))
-def test_rates_are_counts_by_second_whatever_the_order_of_spikes(order: list[int], width: int) -> None:
+def test_rates_are_counts_per_second_for_spikes_in_any_order(order: list[int], width: int) -> None:
     times = np.array([0.0, 0.5, 3.0, 7.0, 900.0])[order]
     spikes = spikes_at(times.tolist(), neuroid_id=["n"] * 5)
     rates = spikes_to_rates(spikes, onsets_at([0.0]), [(0, width)])
@@ -100,7 +100,7 @@ def test_bins_without_gaps_count_every_spike_once(edges: list[float], times: lis
     assert parts.values.sum() == spikes_to_rates(spikes, onset, whole, neuroid, unit="count").values.sum()
 
 
-def test_metadata_of_presentations_neuroids_and_bins_are_carried_over() -> None:
+def test_metadata_of_presentations_neuroids_and_bins_are_kept() -> None:
     spikes = spikes_at([10.0, 20.0], neuroid_id=["n1", "n2"])
     onsets = onsets_at([0.0, 5.0, 50.0], repetition=[0, 1, 0], category=["x", None, "y"])
     neuroids = neuroids_named("n3", "n2", "n1", region=["V1", "V4", "IT"])
@@ -126,7 +126,7 @@ def test_the_result_names_the_stimulus_set_and_has_no_extras() -> None:
     assert rates.attrs == {**named, "units": "Hz"}
 
 
-def test_a_neuroid_is_missing_in_recordings_that_it_was_not_part_of() -> None:
+def test_a_neuroid_has_missing_values_in_other_recordings() -> None:
     spikes = spikes_at([1.0, 1.0], neuroid_id=["n1", "n2"], recording=["mon", "tue"])
     onsets = onsets_at([0.0, 0.0], recording=["mon", "tue"])
     neuroids = neuroids_named("n1", "n2", recording=["mon", "tue"])
@@ -136,7 +136,7 @@ def test_a_neuroid_is_missing_in_recordings_that_it_was_not_part_of() -> None:
     assert spikes_to_rates(spikes, onsets, [(0, 2)], unit="count").values[..., 0].tolist() == [[1, 0], [0, 1]]
 
 
-def test_recordings_may_have_another_name() -> None:
+def test_recordings_can_have_another_name() -> None:
     spikes = spikes_at([1.0, 1.5, 2.0], neuroid_id=["n"] * 3, session=[7, 8, 8])
     counts = spikes_to_rates(
         spikes, onsets_at([0.0, 0.0, 0.0], session=[8, 7, 9]), [(0, 5)], unit="count", recording="session"
@@ -144,7 +144,7 @@ def test_recordings_may_have_another_name() -> None:
     assert counts.values.ravel().tolist() == [2, 1, 0]
 
 
-def test_plain_arrays_and_no_spikes_at_all_are_fine() -> None:
+def test_plain_arrays_and_empty_spike_times_are_accepted() -> None:
     spikes = xr.DataArray(np.array([], dtype=float), coords={"neuroid_id": ("event", [])}, dims=["event"])
     onsets = xr.DataArray([3.0], coords={"stimulus_id": ("presentation", ["a"])}, dims=["presentation"])
     assert spikes_to_rates(spikes, onsets, [(0, 1)]).shape == (1, 0, 1)
@@ -181,7 +181,7 @@ ONSET = onsets_at([0.0])
         ),
     ],
 )
-def test_arguments_that_cannot_be_counted_raise_errors(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_raise_errors(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AssemblyFormatError, match=message):
         spikes_to_rates(**{"spikes": SPIKE, "stimulus_onsets": ONSET, "bins": [(0, 10)], **arguments})
 
@@ -192,7 +192,7 @@ def test_recordings_of_different_types_raise_an_error() -> None:
         spikes_to_rates(spikes, onsets_at([0.0], recording=[1]), [(0, 10)])
 
 
-def test_presentations_and_spikes_without_a_recording_are_told() -> None:
+def test_presentations_and_spikes_without_a_recording_are_reported() -> None:
     spikes = spikes_at([1.0], neuroid_id=["n"], recording=["u"])
     with pytest.raises(AssemblyFormatError, match="1 presentations have no 'recording'"):
         spikes_to_rates(spikes, onsets_at([0.0, 1.0], recording=["u", None]), [(0, 10)])

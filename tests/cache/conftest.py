@@ -13,7 +13,7 @@ def cache(tmp_path: Path) -> Cache:
 
 
 @pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def hashed_files(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files whose bytes were hashed again, in order."""
     paths: list[Path] = []
 

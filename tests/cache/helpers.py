@@ -55,7 +55,7 @@ def join(pids):
 
 
 def run_processes(script: str, root: Path, scratch: Path, *arguments: str) -> None:
-    """Run a script in a new process, which has `fork` and `join` to make more of them; it must end well."""
+    """Run a script in a new process, with `fork` and `join` for further processes. The script must succeed."""
     scratch.mkdir(exist_ok=True)
     top = Path(__file__).parents[2]
     done = run_code(_PREAMBLE + script, str(root), str(scratch), *arguments, folder=top)
@@ -67,13 +67,13 @@ def lines(path: Path) -> list[str]:
 
 
 def files_below(folder: Path) -> list[str]:
-    """Return every file and folder below one, but for the mark of a cache."""
+    """Return every file and folder in a folder, except for the marker file of a cache."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in found if name != "CACHEDIR.TAG")
 
 
 def receive(cache: Cache, body: bytes = BODY, name: str = "a.nc") -> Path:
-    """Receive a whole body, from wherever an earlier try ended."""
+    """Receive a whole body, starting where an earlier attempt ended."""
     with cache.receive(name=name, sha1=hashlib.sha1(body).hexdigest(), size=len(body)) as incoming:
         if incoming.found is not None:
             return incoming.found
@@ -82,7 +82,7 @@ def receive(cache: Cache, body: bytes = BODY, name: str = "a.nc") -> Path:
 
 
 def overwrite(path: Path, body: bytes) -> None:
-    """Write other bytes into a file and restore its modification time, as a backup or an editor may."""
+    """Write other bytes into a file and restore its modification time, like some backup tools and editors."""
     before = path.stat()
     path.write_bytes(body)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -91,14 +91,14 @@ def overwrite(path: Path, body: bytes) -> None:
 
 
 def rot(path: Path, body: bytes) -> None:
-    """Change a file of the cache so that its record still fits, as a bad disk does below the file system."""
+    """Change a cached file without a trace in its record, like a bad disk."""
     record = path.parent / RECORD
     overwrite(path, body)
     write_record(path.parents[3], record, dict.fromkeys([Fingerprint.of(path)]))
 
 
 def rot_member(folder: Path, name: str, body: bytes) -> None:
-    """Change a member of an unpacked archive so that its record still fits, as a bad disk does."""
+    """Change an unpacked member without a trace in its record, like a bad disk."""
     root, sha1 = folder.parents[2], folder.name
     overwrite(folder / name, body)
     manifest = read_manifest(root, sha1)
@@ -107,7 +107,7 @@ def rot_member(folder: Path, name: str, body: bytes) -> None:
 
 
 class Broken(Exception):  # noqa: N818 (an end that no code of the cache can bring about)
-    """What ends a download in a test."""
+    """Raised to interrupt a download."""
 
 
 def feed(
@@ -120,7 +120,7 @@ def feed(
     sha256: str | None = None,
     size: int | None = None,
 ) -> Path:
-    """Receive bytes after those that are here, and finish, or meet an error."""
+    """Receive the remaining bytes, then finish or raise an error."""
     with cache.receive(name=name, sha1=sha1, sha256=sha256, size=size) as incoming:
         assert incoming.found is None
         for start in range(0, len(body), MIB // 3):
@@ -132,7 +132,7 @@ def feed(
 
 @contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """Give a real file system of a size; the test is skipped where none may be mounted."""
+    """Mount a real file system of a given size, or skip the test without permission to mount."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:

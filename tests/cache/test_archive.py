@@ -23,7 +23,7 @@ PNG = b"\x89PNG" + os.urandom(3000)
 
 def member(name: str, mode: int = 0o100644, **fields: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo("placeholder")
-    info.filename = name  # as it is: the constructor would cut and turn it
+    info.filename = name  # set here because the constructor would truncate and convert it
     info.external_attr = mode << 16
     for field, value in fields.items():
         setattr(info, field, value)
@@ -55,7 +55,7 @@ def test_an_archive_is_unpacked_under_its_own_names(cache: Cache, tmp_path: Path
     assert (unpacked.folder / "im.0.PNG").read_bytes() == PNG
 
 
-def test_the_second_time_neither_archive_nor_folder_is_read(cache: Cache, tmp_path: Path) -> None:
+def test_a_second_unpack_reads_neither_archive_nor_folder(cache: Cache, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", ("a.png", PNG))
     sha1 = hash_file(path)
     first = cache.unpack(path, sha1)
@@ -97,7 +97,7 @@ def test_an_empty_archive_is_a_folder_without_members(cache: Cache, tmp_path: Pa
     ids=lambda value: value.filename[:20] if isinstance(value, zipfile.ZipInfo) else "",
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_an_unsafe_member_makes_the_whole_archive_refused(
+def test_an_archive_with_an_unsafe_member_is_refused_as_a_whole(
     cache: Cache, tmp_path: Path, bad: zipfile.ZipInfo, message: str
 ) -> None:
     path = write_zip(tmp_path / "a.zip", ("good.png", PNG), (bad, b"../../outside"))
@@ -109,7 +109,7 @@ def test_an_unsafe_member_makes_the_whole_archive_refused(
     assert bad.filename.rpartition("/")[0] in str(caught.value)
 
 
-def test_a_name_hidden_in_an_extra_field_is_judged_as_well(cache: Cache, tmp_path: Path) -> None:
+def test_a_name_in_an_extra_field_is_checked_too(cache: Cache, tmp_path: Path) -> None:
     name, hidden = "good.png", b"../../evil.png"
     info = member(name)
     extra = struct.pack("<BL", 1, zlib.crc32(name.encode())) + hidden
@@ -135,7 +135,7 @@ def test_an_encrypted_member_is_refused(cache: Cache, tmp_path: Path) -> None:
         cache.unpack(path)
 
 
-def test_a_member_with_a_wrong_checksum_refuses_the_archive_and_is_named(cache: Cache, tmp_path: Path) -> None:
+def test_an_archive_with_a_wrong_checksum_is_an_error_that_names_the_member(cache: Cache, tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("a.png", b"a" * 1000)
@@ -156,7 +156,7 @@ def test_a_file_that_is_not_an_archive_is_refused(cache: Cache, tmp_path: Path, 
         cache.unpack(path)
 
 
-def test_an_archive_that_is_not_there_is_an_error_that_names_it(cache: Cache, tmp_path: Path) -> None:
+def test_a_missing_archive_is_an_error_that_names_it(cache: Cache, tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"missing\.zip"):
         cache.unpack(tmp_path / "missing.zip")
     with pytest.raises(ArchiveError, match=r"missing\.zip"):
@@ -177,7 +177,7 @@ NAMES = st.lists(st.text(st.sampled_from("ab./\\\0:é"), min_size=1, max_size=12
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(NAMES)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_members_of_any_name_are_all_unpacked_inside_the_folder_or_not_at_all(tmp_path: Path, names: list[str]) -> None:
+def test_members_with_any_names_are_all_unpacked_inside_the_folder_or_none(tmp_path: Path, names: list[str]) -> None:
     body = archive_bytes(names)
     root = tmp_path / str(abs(hash(body)))
     root.mkdir(exist_ok=True)
@@ -196,7 +196,7 @@ def test_members_of_any_name_are_all_unpacked_inside_the_folder_or_not_at_all(tm
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=scaled_examples(300))
 @given(st.data())
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_damaged_archive_is_unpacked_or_refused_but_never_another_error(tmp_path: Path, data: st.DataObject) -> None:
+def test_a_damaged_archive_is_unpacked_or_refused_without_another_error(tmp_path: Path, data: st.DataObject) -> None:
     body = bytearray(archive_bytes(["a.png", "deep/b.png"]))
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
@@ -211,7 +211,7 @@ def test_a_damaged_archive_is_unpacked_or_refused_but_never_another_error(tmp_pa
         assert sorted(unpacked.members) == files_below(unpacked.folder)
 
 
-def test_many_threads_may_unpack_one_archive(cache: Cache, tmp_path: Path) -> None:
+def test_many_threads_can_unpack_one_archive(cache: Cache, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", *((f"im{number}.png", PNG) for number in range(50)))
     with ThreadPoolExecutor(8) as pool:
         results = set(pool.map(lambda _: cache.unpack(path), range(16)))
@@ -220,7 +220,7 @@ def test_many_threads_may_unpack_one_archive(cache: Cache, tmp_path: Path) -> No
     assert list((cache.root / "partial").iterdir()) == []
 
 
-def test_several_processes_may_unpack_one_archive(cache: Cache, tmp_path: Path) -> None:
+def test_several_processes_can_unpack_one_archive(cache: Cache, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", *((f"im{number}.png", PNG) for number in range(200)))
     script = """
 import sys
@@ -238,7 +238,7 @@ def test_a_member_that_begins_before_the_archive_is_refused(cache: Cache, tmp_pa
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("one.png", "1")
     damaged = bytearray((tmp_path / "a.zip").read_bytes())
-    directory = len(damaged) - 6  # where the end of the archive says where its directory begins
+    directory = len(damaged) - 6  # the field with the offset of the central directory
     damaged[directory : directory + 4] = (int.from_bytes(damaged[directory : directory + 4], "little") + 1).to_bytes(
         4, "little"
     )

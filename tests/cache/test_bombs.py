@@ -51,7 +51,7 @@ def is_refused(cache: Cache, path: Path, message: str) -> None:
     assert not any((cache.root / "partial").glob("*"))
 
 
-def test_an_archive_that_grows_beyond_reason_is_refused(
+def test_an_archive_with_an_excessive_ratio_is_refused(
     cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brainio.cache.archive.HARMLESS", 2 * MIB)
@@ -60,13 +60,13 @@ def test_an_archive_that_grows_beyond_reason_is_refused(
     is_refused(cache, path, f"more than {MOST_GROWTH} times")
 
 
-def test_a_small_archive_may_grow_as_much_as_deflate_can(cache: Cache, tmp_path: Path) -> None:
+def test_a_small_archive_with_the_maximum_ratio_of_deflate_is_unpacked(cache: Cache, tmp_path: Path) -> None:
     path = zeros(tmp_path / "a.zip", 3 * MIB)
     assert 3 * MIB < HARMLESS
     assert cache.unpack(path).path("a.bmp").stat().st_size == 3 * MIB
 
 
-def test_an_archive_that_declares_more_than_any_disk_holds_is_refused(cache: Cache, tmp_path: Path) -> None:
+def test_an_archive_that_declares_more_than_the_disk_holds_is_refused(cache: Cache, tmp_path: Path) -> None:
     path = zeros(tmp_path / "a.zip", MIB)
     declare_size(path, 0xFFFFFFF0)
     is_refused(cache, path, "4,294,967,280")
@@ -83,7 +83,7 @@ def test_a_member_of_another_size_than_it_declares_is_refused(
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_member_that_goes_on_after_its_declared_size_is_refused_though_its_checksum_ends_there(
+def test_a_member_beyond_its_declared_size_is_refused_despite_a_matching_checksum(
     cache: Cache, tmp_path: Path, method: int
 ) -> None:
     path = zeros(tmp_path / "a.zip", 2 * MIB, method)
@@ -99,13 +99,13 @@ def test_members_that_share_their_bytes_are_refused(cache: Cache, tmp_path: Path
             archive.writestr(name, os.urandom(500))
     body = bytearray(path.read_bytes())
     second = body.find(LISTED, body.find(LISTED) + 1)
-    body[second + 42 : second + 46] = struct.pack("<L", 0)  # its bytes are those of the first
+    body[second + 42 : second + 46] = struct.pack("<L", 0)  # shares the bytes of the first member
     path.write_bytes(body)
     is_refused(cache, path, "share bytes")
 
 
-def test_members_that_quote_one_another_are_refused(cache: Cache, tmp_path: Path) -> None:
-    """The kernel of Fifield's bomb: each member begins in the middle of the one before and ends where that ends."""
+def test_overlapping_members_are_refused(cache: Cache, tmp_path: Path) -> None:
+    """The kernel of Fifield's bomb: each member begins inside the previous one and ends where that ends."""
     path = tmp_path / "a.zip"
     inner = LOCAL + struct.pack("<5H3L2H", 20, 0, 0, 0, 0, zlib.crc32(b"x"), 1, 1, 1, 0) + b"b" + b"x"
     outer = LOCAL + struct.pack("<5H3L2H", 20, 0, 0, 0, 0, zlib.crc32(inner), len(inner), len(inner), 1, 0) + b"a"
@@ -125,16 +125,16 @@ def test_an_archive_of_more_than_a_million_members_is_refused_before_it_is_liste
     is_refused(cache, path, "more than 1,000,000 members")
 
 
-def test_a_list_of_members_that_would_fill_the_memory_is_refused(cache: Cache, tmp_path: Path) -> None:
+def test_a_directory_that_would_fill_the_memory_is_refused(cache: Cache, tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with path.open("wb") as file:
-        file.seek(2**31)  # takes no room on the disk
+        file.seek(2**31)  # a sparse file
         file.write(END + struct.pack("<4H2LH", 0, 0, 1, 1, 2**31, 0, 0))
     is_refused(cache, path, "its list of members has 2,147,483,648 bytes")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_member_whose_decoder_has_no_bound_is_refused(cache: Cache, tmp_path: Path, method: int) -> None:
+def test_a_member_with_an_unbounded_decoder_is_refused(cache: Cache, tmp_path: Path, method: int) -> None:
     is_refused(cache, zeros(tmp_path / "a.zip", 1000, method), "neither stored nor deflated")
 
 

@@ -30,7 +30,7 @@ def mode(path: Path) -> int:
 
 
 def forget_ctimes(path: Path) -> None:
-    """Write the record of a file as earlier versions did."""
+    """Write the record of a file like earlier versions."""
     record = path.parent / ".verified.json"
     files = json.loads(record.read_text())["files"]
     for file in files:
@@ -38,7 +38,7 @@ def forget_ctimes(path: Path) -> None:
     record.write_text(json.dumps({"files": files}))
 
 
-def test_a_file_that_was_changed_in_place_is_never_served_although_its_time_was_restored(
+def test_a_file_changed_in_place_is_never_served_even_with_a_restored_time(
     cache: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = add(cache)
@@ -66,7 +66,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_that_keeps_the_bytes_costs_one_hash_and_no_warning(
-    cache: Cache, hashed: list[Path], change: str, caplog: pytest.LogCaptureFixture
+    cache: Cache, hashed_files: list[Path], change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = add(cache)
     before = path.stat().st_ctime_ns
@@ -75,49 +75,49 @@ def test_a_change_that_keeps_the_bytes_costs_one_hash_and_no_warning(
         path.with_name("other").unlink(missing_ok=True)
     with caplog.at_level(logging.WARNING):
         assert [cache.find(SHA1, "a.nc") for _ in range(3)] == [path] * 3
-    assert hashed == [path]
+    assert hashed_files == [path]
     assert caplog.records == []
 
 
-def test_a_new_file_is_not_hashed_again_under_any_further_name(cache: Cache, hashed: list[Path]) -> None:
+def test_a_new_file_is_not_hashed_again_under_another_name(cache: Cache, hashed_files: list[Path]) -> None:
     names = [f"{letter}.nc" for letter in "abcd"]
     add(cache)
     for name in (*names, *names):
         found = cache.find(SHA1, name)
         assert found is not None
         assert found.name == name
-    assert hashed == []
+    assert hashed_files == []
 
 
-def test_threads_that_link_one_content_hash_it_a_few_times_at_most_and_leave_a_record_that_fits(
-    cache: Cache, hashed: list[Path], caplog: pytest.LogCaptureFixture
+def test_threads_that_link_one_content_hash_it_rarely_and_leave_a_valid_record(
+    cache: Cache, hashed_files: list[Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     add(cache)
     names = [f"{number}.nc" for number in range(64)]
     with ThreadPoolExecutor(16) as pool, caplog.at_level(logging.WARNING):
         found = list(pool.map(lambda name: cache.find(SHA1, name), names))
     assert [path.name for path in found if path] == names
-    assert len(hashed) < len(names) / 2
-    hashed.clear()
+    assert len(hashed_files) < len(names) / 2
+    hashed_files.clear()
     assert all(cache.find(SHA1, name) for name in names)
-    assert len(hashed) <= 1
+    assert len(hashed_files) <= 1
     assert caplog.records == []
 
 
-def test_a_file_that_an_earlier_version_cached_is_hashed_once_and_becomes_read_only(
-    cache: Cache, hashed: list[Path], caplog: pytest.LogCaptureFixture
+def test_a_file_of_an_earlier_version_is_hashed_once_and_becomes_read_only(
+    cache: Cache, hashed_files: list[Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     path = add(cache)
     path.chmod(0o644)
     forget_ctimes(path)
     with caplog.at_level(logging.WARNING):
         assert [cache.find(SHA1, "a.nc") for _ in range(3)] == [path] * 3
-    assert hashed == [path]
+    assert hashed_files == [path]
     assert mode(path) == 0o444
     assert caplog.records == []
 
 
-def test_verification_makes_files_read_only_that_are_ours_alone(cache: Cache) -> None:
+def test_verification_makes_only_unshared_files_read_only(cache: Cache) -> None:
     path = add(cache)
     shared = cache.add([b"mine too"], name="b.nc")
     shared.with_name("c.nc").hardlink_to(shared)
@@ -131,7 +131,7 @@ def test_verification_makes_files_read_only_that_are_ours_alone(cache: Cache) ->
     assert mode(shared) == 0o444
 
 
-def test_an_adopted_file_keeps_the_mode_that_its_owner_gave_it(cache: Cache, hashed: list[Path]) -> None:
+def test_an_adopted_file_keeps_its_mode(cache: Cache, hashed_files: list[Path]) -> None:
     earlier = cache.root / "a" / "a.nc"
     earlier.parent.mkdir(parents=True)
     earlier.write_bytes(BODY)
@@ -140,11 +140,11 @@ def test_an_adopted_file_keeps_the_mode_that_its_owner_gave_it(cache: Cache, has
     assert path is not None
     assert path.samefile(earlier)
     assert [cache.find(SHA1, "a.nc"), cache.find(SHA1, "a.nc")] == [path, path]
-    assert hashed == [earlier]
+    assert hashed_files == [earlier]
     assert mode(path) == mode(earlier) == 0o640
 
 
-def test_an_earlier_file_that_is_replaced_while_it_is_adopted_gets_no_name(
+def test_an_earlier_file_replaced_during_its_adoption_is_not_cached(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = cache.root / "a" / "a.nc"
@@ -162,8 +162,8 @@ def test_an_earlier_file_that_is_replaced_while_it_is_adopted_gets_no_name(
     assert earlier.read_bytes() == CHANGED
 
 
-def test_where_modes_cannot_be_changed_files_are_cached_all_the_same(
-    cache: Cache, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+def test_files_are_cached_even_if_modes_cannot_be_changed(
+    cache: Cache, hashed_files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -171,14 +171,14 @@ def test_where_modes_cannot_be_changed_files_are_cached_all_the_same(
     monkeypatch.setattr(Path, "chmod", refuse)
     path = add(cache)
     assert cache.find(SHA1, "a.nc") == path
-    assert hashed == []
+    assert hashed_files == []
     os.utime(path, (1, 1))
     assert [cache.find(SHA1, "a.nc"), cache.find(SHA1, "a.nc")] == [path, path]
-    assert hashed == [path]
+    assert hashed_files == [path]
 
 
-def test_a_shared_file_of_an_earlier_version_is_hashed_once_and_nothing_of_it_changes(
-    cache: Cache, tmp_path: Path, hashed: list[Path]
+def test_a_shared_file_of_an_earlier_version_is_hashed_once_and_unchanged(
+    cache: Cache, tmp_path: Path, hashed_files: list[Path]
 ) -> None:
     path = add(cache)
     path.chmod(0o644)
@@ -186,7 +186,7 @@ def test_a_shared_file_of_an_earlier_version_is_hashed_once_and_nothing_of_it_ch
     before = {file: (file.stat().st_ctime_ns, mode(file)) for file in cache.root.rglob("*")}
     own = Cache(tmp_path / "own", [cache.root])
     assert [own.find(SHA1, "a.nc"), own.find(SHA1, "b.nc")] == [path, path]
-    assert hashed == [path]
+    assert hashed_files == [path]
     assert {file: (file.stat().st_ctime_ns, mode(file)) for file in cache.root.rglob("*")} == before
 
 

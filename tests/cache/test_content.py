@@ -52,7 +52,7 @@ def test_unknown_content_is_not_found_and_the_lookup_writes_nothing(cache: Cache
     [{"sha1": "0" * 40}, {"sha1": SHA1, "sha256": "0" * 64}, {"size": len(BODY) - 1}, {"size": len(BODY) + 1}],
     ids=["sha1", "sha256", "too long", "too short"],
 )
-def test_bytes_that_were_not_promised_leave_nothing(cache: Cache, wrong: dict[str, str | int]) -> None:
+def test_bytes_that_fail_their_hash_are_not_cached(cache: Cache, wrong: dict[str, str | int]) -> None:
     with pytest.raises(IntegrityError) as caught:
         cache.add(pieces(), name="assy_a.nc", **wrong)  # type: ignore[arg-type]
     assert files_below(cache.root) == []
@@ -62,9 +62,7 @@ def test_bytes_that_were_not_promised_leave_nothing(cache: Cache, wrong: dict[st
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_an_interrupted_download_leaves_nothing_and_passes_the_error_on(
-    cache: Cache, error: type[BaseException]
-) -> None:
+def test_an_interrupted_download_leaves_nothing_and_raises_its_error(cache: Cache, error: type[BaseException]) -> None:
     def broken() -> Iterator[bytes]:
         yield BODY
         raise error
@@ -89,7 +87,7 @@ def test_one_content_under_two_names_is_stored_once(cache: Cache, how: str) -> N
     assert (second.name, second.stat().st_ino) == ("b.csv", first.stat().st_ino)
 
 
-def test_where_links_cannot_be_the_existing_path_serves_under_the_other_name(
+def test_without_links_the_existing_path_is_returned_for_another_name(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = cache.add(pieces(), name="a.csv", sha1=SHA1)
@@ -101,27 +99,27 @@ def test_where_links_cannot_be_the_existing_path_serves_under_the_other_name(
     assert cache.find(SHA1, "b.csv") == first
 
 
-def test_a_file_is_not_hashed_again_while_its_fingerprint_stays(cache: Cache, hashed: list[Path]) -> None:
+def test_a_file_is_not_hashed_again_while_its_fingerprint_stays(cache: Cache, hashed_files: list[Path]) -> None:
     cache.add(pieces(), name="a.nc", sha1=SHA1)
     for _ in range(3):
         assert cache.find(SHA1, "a.nc") is not None
-    assert hashed == []
+    assert hashed_files == []
 
 
-def test_a_touched_file_is_hashed_once_more_and_then_trusted(cache: Cache, hashed: list[Path]) -> None:
+def test_a_touched_file_is_hashed_once_more_and_then_trusted(cache: Cache, hashed_files: list[Path]) -> None:
     path = cache.add(pieces(), name="a.nc", sha1=SHA1)
     os.utime(path, (1, 1))
     assert [cache.find(SHA1, "a.nc"), cache.find(SHA1, "a.nc")] == [path, path]
-    assert hashed == [path]
+    assert hashed_files == [path]
 
 
-def test_a_sha256_that_was_not_recorded_is_hashed_once(cache: Cache, hashed: list[Path]) -> None:
+def test_an_unrecorded_sha256_is_computed_once(cache: Cache, hashed_files: list[Path]) -> None:
     path = cache.add(pieces(), name="a.nc", sha1=SHA1)
     assert [cache.find(SHA1, "a.nc", SHA256), cache.find(SHA1, "a.nc", SHA256)] == [path, path]
-    assert hashed == [path]
+    assert hashed_files == [path]
 
 
-def test_a_file_with_another_sha256_than_promised_is_not_found(cache: Cache) -> None:
+def test_a_file_with_another_sha256_is_not_found(cache: Cache) -> None:
     path = cache.add(pieces(), name="a.nc", sha1=SHA1)
     assert cache.find(SHA1, "a.nc", "0" * 64) is None
     assert cache.find(SHA1, "a.nc") == path
@@ -161,7 +159,7 @@ def test_cached_files_are_read_only_and_respect_the_umask(cache: Cache) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o750
 
 
-def test_eight_threads_may_add_one_content(cache: Cache) -> None:
+def test_eight_threads_can_add_one_content(cache: Cache) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = set(pool.map(lambda _: cache.add(pieces(), name="a.nc", sha1=SHA1), range(24)))
     assert len(paths) == 1
@@ -169,7 +167,7 @@ def test_eight_threads_may_add_one_content(cache: Cache) -> None:
     assert files_below(cache.root / "partial") == []
 
 
-def test_several_processes_may_add_one_content(cache: Cache) -> None:
+def test_several_processes_can_add_one_content(cache: Cache) -> None:
     script = f"""
 import sys
 from pathlib import Path
@@ -189,7 +187,7 @@ for number in range(20):
 @pytest.mark.parametrize(
     "name", ["../../escape", "a/b.csv", "a\\b", "", ".", "..", ".verified.json", "x\0y", "é" * 300]
 )
-def test_a_name_that_is_no_file_name_is_made_one(cache: Cache, name: str) -> None:
+def test_an_invalid_file_name_is_made_valid(cache: Cache, name: str) -> None:
     path = cache.add([b"abc"], name=name)
     assert path.read_bytes() == b"abc"
     assert path.parent == cache.root / "content" / hash_file(path)[:2] / hash_file(path)
@@ -197,7 +195,7 @@ def test_a_name_that_is_no_file_name_is_made_one(cache: Cache, name: str) -> Non
 
 
 @given(st.text(max_size=400))
-def test_safe_names_are_short_single_components_and_stay_as_they_are(name: str) -> None:
+def test_safe_names_are_short_single_components_and_unchanged(name: str) -> None:
     safe = safe_name(name)
     assert 0 < len(safe.encode()) <= 255
     assert safe not in {".", "..", ".verified.json"}
@@ -205,7 +203,7 @@ def test_safe_names_are_short_single_components_and_stay_as_they_are(name: str) 
     assert safe_name(safe) == safe
 
 
-def test_a_long_name_keeps_its_extension_and_stays_itself(cache: Cache) -> None:
+def test_a_long_name_keeps_its_extension_and_is_unique(cache: Cache) -> None:
     first, second = (safe_name("x" * 400 + letter + ".nc") for letter in "ab")
     assert first.endswith(".nc")
     assert second.endswith(".nc")
@@ -219,7 +217,7 @@ def test_a_malformed_hash_is_refused(cache: Cache, sha1: str) -> None:
 
 
 def earlier_home(root: Path) -> Path:
-    """Leave a file as `brainscore-brainio` 1.1.0 does."""
+    """Store a file like `brainscore-brainio` 1.1.0."""
     earlier = root / "assy_lab_Recording_x" / "assy_lab_Recording_x.nc"
     earlier.parent.mkdir(parents=True)
     earlier.write_bytes(BODY)
@@ -236,7 +234,7 @@ def earlier_home(root: Path) -> Path:
         "noext/noext",
     ],
 )
-def test_files_of_the_earlier_implementation_are_adopted_and_stay(cache: Cache, place: str) -> None:
+def test_files_of_the_earlier_implementation_are_adopted_and_unchanged(cache: Cache, place: str) -> None:
     earlier = cache.root / place
     earlier.parent.mkdir(parents=True)
     earlier.write_bytes(BODY)
@@ -246,10 +244,10 @@ def test_files_of_the_earlier_implementation_are_adopted_and_stay(cache: Cache, 
     assert earlier.read_bytes() == BODY
 
 
-def test_an_adopted_file_is_hashed_once(cache: Cache, hashed: list[Path]) -> None:
+def test_an_adopted_file_is_hashed_once(cache: Cache, hashed_files: list[Path]) -> None:
     earlier = earlier_home(cache.root)
     assert cache.find(SHA1, earlier.name) == cache.find(SHA1, earlier.name)
-    assert hashed == [earlier]
+    assert hashed_files == [earlier]
 
 
 def test_an_earlier_file_with_other_bytes_is_neither_adopted_nor_touched(cache: Cache) -> None:
@@ -261,7 +259,7 @@ def test_an_earlier_file_with_other_bytes_is_neither_adopted_nor_touched(cache: 
     assert earlier.read_bytes() == b"older"
 
 
-def test_where_links_cannot_be_an_earlier_file_is_copied(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_earlier_file_is_copied_if_links_are_impossible(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     earlier = earlier_home(cache.root)
 
     def no_links(*_: object) -> None:
@@ -274,7 +272,7 @@ def test_where_links_cannot_be_an_earlier_file_is_copied(cache: Cache, monkeypat
     assert (found.read_bytes(), earlier.read_bytes()) == (BODY, BODY)
 
 
-def test_an_adopted_file_with_another_sha256_than_promised_is_not_found(cache: Cache) -> None:
+def test_an_adopted_file_with_another_sha256_is_not_found(cache: Cache) -> None:
     earlier = earlier_home(cache.root)
     assert cache.find(SHA1, earlier.name, "0" * 64) is None
     assert cache.find(SHA1, earlier.name, SHA256) is not None
@@ -304,7 +302,7 @@ def test_a_reference_to_missing_content_or_with_invalid_values_is_ignored(cache:
     assert cache.find_by_location("https://user:secret@host/a.nc", None) is None
 
 
-def test_a_cache_that_cannot_be_written_is_an_error_that_names_brainio_home(tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_an_error_that_names_brainio_home(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     cache = Cache(tmp_path / "file" / "cache")
     for write in (
@@ -368,13 +366,13 @@ def test_the_root_is_marked_as_a_cache(cache: Cache) -> None:
     assert (cache.root / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55\n")
 
 
-def test_importing_the_cache_imports_nothing_heavy() -> None:
+def test_importing_the_cache_imports_no_heavy_library() -> None:
     script = "import sys, brainio.cache; sys.exit(len({'numpy', 'pandas', 'boto3', 'fsspec'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_a_file_that_two_machines_see_under_other_device_numbers_is_hashed_once_by_each(
-    cache: Cache, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+def test_a_file_with_other_device_numbers_on_another_machine_is_hashed_once_by_each(
+    cache: Cache, hashed_files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, here = cache.add(pieces(), name="a.nc", sha1=SHA1), Fingerprint.of
     for _ in range(3):
@@ -382,4 +380,4 @@ def test_a_file_that_two_machines_see_under_other_device_numbers_is_hashed_once_
         with monkeypatch.context() as other_machine:
             other_machine.setattr(Fingerprint, "of", lambda path: here(path)._replace(device=4711))
             assert cache.find(SHA1, "a.nc") == path
-    assert hashed == [path]
+    assert hashed_files == [path]

@@ -20,7 +20,7 @@ from tests.cache.helpers import BODY, MIB, SHA1, SHA256, feed, files_below, moun
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MiB, which holds one BODY and not two."""
+    """A file system of 6 MiB with room for one BODY, but not for two."""
     with mounted(tmp_path / "disk", "6m") as folder:
         yield folder
 
@@ -33,7 +33,7 @@ def packed(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("promised", [{}, {"sha1": SHA1}], ids=["unknown", "promised"])
-def test_a_disk_that_fills_up_is_an_error_that_names_brainio_home_and_gives_the_space_back(
+def test_a_full_disk_is_an_error_that_names_brainio_home_and_releases_the_space(
     disk: Path, promised: dict[str, Any]
 ) -> None:
     cache = Cache(disk / "cache")
@@ -67,7 +67,7 @@ def test_cached_files_are_served_from_a_full_disk(disk: Path) -> None:
     assert remove(cache.root, [SHA1]).freed > len(BODY)
 
 
-def test_a_killed_download_that_cannot_be_copied_on_a_full_disk_begins_anew(disk: Path) -> None:
+def test_a_partial_file_that_cannot_be_copied_on_a_full_disk_is_discarded(disk: Path) -> None:
     cache = Cache(disk / "cache")
     partial = cache.root / "partial"
     partial.mkdir(parents=True)
@@ -84,13 +84,13 @@ def test_an_archive_that_does_not_fit_on_the_disk_leaves_nothing(disk: Path, tmp
     assert not list((cache.root / "partial").iterdir())
 
 
-def test_a_read_only_file_system_serves_everything_that_is_on_it(tmp_path: Path) -> None:
+def test_a_cache_on_a_read_only_file_system_serves_its_files(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "20m") as disk:
         cache = Cache(disk / "cache")
         path, other = receive(cache), cache.add([b"other"], name="o")
         unpacked = cache.unpack(packed(tmp_path))
         cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
-        os.utime(path, (1, 1))  # so that it must be hashed again
+        os.utime(path, (1, 1))  # forces hashing
         other.write_bytes(b"OTHER")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         before = files_below(disk)
@@ -111,7 +111,7 @@ def test_a_read_only_file_system_serves_everything_that_is_on_it(tmp_path: Path)
         assert files_below(disk) == before
 
 
-def test_a_read_only_shared_cache_serves_everything_that_is_on_it(tmp_path: Path) -> None:
+def test_a_shared_cache_on_a_read_only_file_system_serves_its_files(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "20m") as disk:
         lab = Cache(disk / "lab")
         path, unpacked = receive(lab), lab.unpack(packed(tmp_path))
@@ -122,7 +122,7 @@ def test_a_read_only_shared_cache_serves_everything_that_is_on_it(tmp_path: Path
         assert cache.unpack(tmp_path / "a.zip").folder == unpacked.folder
 
 
-def test_everything_works_on_another_file_system_than_that_of_temporary_files(
+def test_the_cache_works_on_another_file_system_than_temporary_files(
     disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "not there"))
@@ -135,9 +135,7 @@ def test_everything_works_on_another_file_system_than_that_of_temporary_files(
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077], ids=oct)
-def test_content_is_read_only_and_every_other_file_and_folder_has_the_mode_that_the_umask_says(
-    tmp_path: Path, umask: int
-) -> None:
+def test_content_is_read_only_and_all_other_modes_follow_the_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         cache = Cache(tmp_path / "cache")
@@ -189,7 +187,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-def test_no_name_leads_out_of_the_cache_or_breaks_it(tmp_path: Path, name: str) -> None:
+def test_no_name_escapes_or_breaks_the_cache(tmp_path: Path, name: str) -> None:
     cache = Cache(tmp_path / "cache")
     path = receive(cache, name=name)
     assert path.parent == cache.root / "content" / SHA1[:2] / SHA1

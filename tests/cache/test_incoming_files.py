@@ -20,13 +20,13 @@ FIRST = 3 * MIB
 
 
 def interrupt(cache: Cache, count: int = FIRST, error: type[BaseException] = Broken, body: bytes = BODY) -> None:
-    """Receive so many bytes, and then meet an error."""
+    """Receive some bytes, then raise an error."""
     with pytest.raises(error):
         feed(cache, body[:count], error, sha1=SHA1, size=len(BODY))
 
 
 def kill(cache: Cache, count: int = FIRST, body: bytes = BODY) -> Path:
-    """Leave a partial file as a process does that is killed; return it."""
+    """Leave a partial file like a killed process, and return it."""
     interrupt(cache, count, body=body)
     left = cache.root / "partial" / f"sha1-{SHA1}.part"
     return left.rename(left.with_name(f"sha1-{SHA1}.{os.urandom(8).hex()}"))
@@ -35,7 +35,7 @@ def kill(cache: Cache, count: int = FIRST, body: bytes = BODY) -> Path:
 ENDS = [interrupt, kill]
 
 
-def test_received_bytes_are_found_by_hash_and_name_and_nothing_else_is_left(cache: Cache) -> None:
+def test_received_bytes_are_found_by_hash_and_name_without_leftovers(cache: Cache) -> None:
     with cache.receive(name="a.nc", sha1=SHA1, sha256=SHA256, size=len(BODY)) as incoming:
         assert (incoming.found, incoming.offset) == (None, 0)
         for start in range(0, len(BODY), 100_000):
@@ -68,7 +68,7 @@ def test_a_download_resumes_after_any_kind_of_interruption(cache: Cache, error: 
     assert files_below(cache.root / "partial") == []
 
 
-def test_a_download_whose_process_was_killed_goes_on_where_it_ended(cache: Cache) -> None:
+def test_the_download_of_a_killed_process_is_resumed(cache: Cache) -> None:
     kill(cache)
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
@@ -77,7 +77,7 @@ def test_a_download_whose_process_was_killed_goes_on_where_it_ended(cache: Cache
     assert files_below(cache.root / "partial") == []
 
 
-def test_of_several_that_were_killed_the_longest_goes_on(cache: Cache) -> None:
+def test_the_longest_of_several_killed_downloads_is_resumed(cache: Cache) -> None:
     longest = kill(cache)
     shutil.copy(longest, longest.with_name("kept"))
     longest.unlink()
@@ -99,21 +99,21 @@ def test_a_process_that_stopped_after_the_last_byte_leaves_nothing_to_fetch(
     assert files_below(cache.root / "partial") == []
 
 
-def test_a_download_without_a_promised_hash_starts_anew(cache: Cache) -> None:
+def test_a_download_without_a_hash_starts_from_the_first_byte(cache: Cache) -> None:
     for count in (FIRST, 0):
         with pytest.raises(Broken):
             feed(cache, BODY[:count], Broken, size=len(BODY))
         assert files_below(cache.root) == []
 
 
-def test_a_download_that_wants_another_hash_starts_anew(cache: Cache) -> None:
+def test_a_download_with_another_hash_starts_from_the_first_byte(cache: Cache) -> None:
     interrupt(cache)
     with cache.receive(name="a.nc", sha1="0" * 40) as incoming:
         assert incoming.offset == 0
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_bad_beginning_is_noticed_and_gone_at_the_second_try(cache: Cache, end: Callable[..., object]) -> None:
+def test_a_bad_partial_file_is_discarded_before_the_second_attempt(cache: Cache, end: Callable[..., object]) -> None:
     end(cache, body=b"\1" * len(BODY))
     with pytest.raises(IntegrityError, match=SHA1):
         receive(cache)
@@ -122,13 +122,13 @@ def test_a_bad_beginning_is_noticed_and_gone_at_the_second_try(cache: Cache, end
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_beginning_longer_than_the_promised_size_is_forgotten(cache: Cache, end: Callable[..., object]) -> None:
+def test_a_partial_file_longer_than_the_expected_size_is_discarded(cache: Cache, end: Callable[..., object]) -> None:
     end(cache)
     with cache.receive(name="a.nc", sha1=SHA1, size=FIRST - 1) as incoming:
         assert incoming.offset == 0
 
 
-def test_a_server_that_begins_anew_is_followed(cache: Cache) -> None:
+def test_a_restart_by_the_server_is_accepted(cache: Cache) -> None:
     interrupt(cache)
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.restart()
@@ -142,14 +142,14 @@ def test_a_server_that_begins_anew_is_followed(cache: Cache) -> None:
     [{"sha1": "0" * 40}, {"sha1": SHA1, "sha256": "0" * 64}, {"size": len(BODY) - 1}, {"size": len(BODY) + 1}],
     ids=["sha1", "sha256", "too long", "too short"],
 )
-def test_bytes_that_were_not_promised_leave_nothing(cache: Cache, promised: dict[str, Any]) -> None:
+def test_bytes_that_fail_their_hash_are_not_cached(cache: Cache, promised: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError, match=r"a\.nc"):
         feed(cache, BODY, **promised)
     assert files_below(cache.root) == []
 
 
 @pytest.mark.parametrize("bad", [b"\1" * len(BODY), BODY + b"more", BODY[:-1]], ids=["other", "longer", "shorter"])
-def test_after_bad_bytes_of_one_place_those_of_another_can_be_received(cache: Cache, bad: bytes) -> None:
+def test_another_location_can_be_tried_after_bad_bytes(cache: Cache, bad: bytes) -> None:
     with cache.receive(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
         with pytest.raises(IntegrityError):
             write_and_finish(incoming, bad)
@@ -164,7 +164,7 @@ def write_and_finish(incoming: IncomingFile, body: bytes) -> Path:
     return incoming.finish()
 
 
-def test_a_stream_that_does_not_end_is_cut_off_at_the_promised_size(cache: Cache) -> None:
+def test_an_endless_stream_is_ended_at_the_expected_size(cache: Cache) -> None:
     with cache.receive(name="a", sha1=SHA1, size=10) as incoming:
         incoming.write(b"12345")
         incoming.write(b"12345")
@@ -173,7 +173,7 @@ def test_a_stream_that_does_not_end_is_cut_off_at_the_promised_size(cache: Cache
     assert files_below(cache.root) == []
 
 
-def test_content_promised_by_sha256_alone_is_found_the_second_time(cache: Cache) -> None:
+def test_content_with_only_a_sha256_is_found_the_second_time(cache: Cache) -> None:
     with cache.receive(name="a.nc", sha256=SHA256) as incoming:
         incoming.write(BODY)
         path = incoming.finish()
@@ -202,7 +202,7 @@ def test_a_file_removed_while_it_is_written_is_rewritten_from_the_open_file(cach
     assert cache.find(SHA1, "a.nc") is not None
 
 
-def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
+def test_a_file_is_synced_before_its_rename_and_its_folder_afterwards(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
@@ -225,9 +225,7 @@ def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
     assert seen == ["file", "name", "folder"]
 
 
-def test_a_large_file_goes_to_the_disk_while_it_grows_so_that_nobody_waits_long_at_its_end(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_is_written_to_the_disk_while_it_grows(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     fsync = os.fsync
 
@@ -246,7 +244,7 @@ def test_a_large_file_goes_to_the_disk_while_it_grows_so_that_nobody_waits_long_
 
 
 @pytest.mark.parametrize("every", [MIB, 64 * MIB], ids=["while it grows", "at its end"])
-def test_a_disk_that_fails_when_it_is_synced_is_an_error_and_nothing_is_left(
+def test_a_failed_sync_is_an_error_and_leaves_nothing(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     def fail(_: int) -> None:
@@ -259,7 +257,7 @@ def test_a_disk_that_fails_when_it_is_synced_is_an_error_and_nothing_is_left(
     assert files_below(cache.root) == []
 
 
-def test_nobody_sees_a_file_before_it_is_verified(cache: Cache) -> None:
+def test_a_file_is_invisible_before_it_is_verified(cache: Cache) -> None:
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY)
         assert cache.find(SHA1, "a.nc") is None
@@ -268,13 +266,13 @@ def test_nobody_sees_a_file_before_it_is_verified(cache: Cache) -> None:
         assert cache.find(SHA1, "a.nc") is not None
 
 
-def test_a_file_that_has_its_name_is_not_hashed_again(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renamed_file_is_not_hashed_again(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     receive(cache)
     monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(SHA1, "a.nc") is not None
 
 
-def test_where_there_are_no_locks_a_download_still_goes_on(
+def test_a_download_is_resumed_even_without_locks(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def no_locks(*_: object) -> None:
@@ -286,7 +284,7 @@ def test_where_there_are_no_locks_a_download_still_goes_on(
     assert "No locks available" in caplog.text
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
-        with cache.receive(name="a.nc", sha1=SHA1) as other:  # nobody waits
+        with cache.receive(name="a.nc", sha1=SHA1) as other:  # no wait
             assert (other.found, other.offset) == (None, 0)
             other.write(BODY)
             other.finish()
@@ -295,9 +293,7 @@ def test_where_there_are_no_locks_a_download_still_goes_on(
     assert files_below(cache.root / "partial") == [f"sha1-{SHA1}.lock"]
 
 
-def test_where_two_hold_one_lock_the_bad_bytes_of_one_do_not_reach_the_file_of_the_other(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_holders_of_one_lock_do_not_mix_their_bytes(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fcntl.flock", lambda *_: None)
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY[:FIRST])
@@ -311,13 +307,13 @@ def test_where_two_hold_one_lock_the_bad_bytes_of_one_do_not_reach_the_file_of_t
     assert path.read_bytes() == BODY
 
 
-def test_where_the_lock_file_cannot_be_made_a_download_works(cache: Cache) -> None:
+def test_a_download_works_if_the_lock_file_cannot_be_created(cache: Cache) -> None:
     (cache.root / "partial" / f"sha1-{SHA1}.lock").mkdir(parents=True)
     interrupt(cache)
     assert receive(cache).read_bytes() == BODY
 
 
-def test_a_download_that_is_larger_than_the_disk_is_refused_before_its_first_byte(cache: Cache) -> None:
+def test_a_download_larger_than_the_disk_is_refused_before_its_first_byte(cache: Cache) -> None:
     interrupt(cache)
     with (
         pytest.raises(CacheError, match=r"a\.nc needs .* BRAINIO_HOME"),
@@ -332,7 +328,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["leave", "die", 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=120), STEPS, st.integers(1, 50))
-def test_however_a_download_is_cut_into_pieces_it_ends_with_the_same_bytes(
+def test_a_download_in_any_pieces_gives_the_same_bytes(
     tmp_path: Path, body: bytes, steps: list[tuple[int, str]], block: int
 ) -> None:
     cache, sha1 = Cache(tmp_path / os.urandom(8).hex()), hashlib.sha1(body).hexdigest()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cache.helpers import BODY, MIB, SHA1, files_below, lines, run_processes
 
-# Every process notes in `fetched` that it has to fetch, and from which byte on.
+# Every process that fetches records its first byte in `fetched`.
 FETCH = """
 def fetch(pause=0.0):
     with cache.receive(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
@@ -24,7 +24,7 @@ def fetch_and_look(pause=0.0):
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(32, marks=pytest.mark.slow(reason="32 processes"))])
-def test_of_many_processes_that_want_one_file_one_fetches_it(tmp_path: Path, count: int) -> None:
+def test_only_one_of_many_processes_fetches_a_file(tmp_path: Path, count: int) -> None:
     run_processes(
         FETCH + f"join([fork(fetch_and_look, 0.02) for _ in range({count})])", tmp_path / "cache", tmp_path / "notes"
     )
@@ -32,7 +32,7 @@ def test_of_many_processes_that_want_one_file_one_fetches_it(tmp_path: Path, cou
     assert files_below(tmp_path / "cache" / "partial") == []
 
 
-def test_when_the_process_that_fetches_is_killed_another_goes_on_where_it_ended(tmp_path: Path) -> None:
+def test_another_process_resumes_the_download_of_a_killed_one(tmp_path: Path) -> None:
     script = """
 def fetch_half_and_die():
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
@@ -54,7 +54,7 @@ join(others)
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.slow(reason="50 kills"))])
-def test_kills_at_random_moments_of_a_download_lose_nothing_that_was_written(tmp_path: Path, kills: int) -> None:
+def test_kills_at_random_moments_of_a_download_lose_no_written_bytes(tmp_path: Path, kills: int) -> None:
     script = """
 from brainio.cache import incoming_files as writing
 writing.BLOCK = 50_000
@@ -90,11 +90,11 @@ while killed < int(sys.argv[3]):
 fetch_and_look()
 """
     run_processes(FETCH + script, tmp_path / "cache", tmp_path / "notes", str(kills))
-    assert len(set(lines(tmp_path / "notes" / "all"))) > min(kills // 6, 3)  # they were killed at different places
+    assert len(set(lines(tmp_path / "notes" / "all"))) > min(kills // 6, 3)  # kills at different positions
     assert not [name for name in files_below(tmp_path / "cache" / "partial") if name.startswith("sha1-")]
 
 
-def test_a_process_that_hangs_is_not_waited_for_and_ends_well_when_it_wakes(tmp_path: Path) -> None:
+def test_a_hanging_process_is_not_waited_for_and_can_resume(tmp_path: Path) -> None:
     script = """
 from brainio import locks
 locks.STALLED = 3
@@ -122,7 +122,7 @@ join([hanging])
     assert files_below(tmp_path / "cache" / "partial") == []
 
 
-def test_a_process_that_is_slow_but_at_work_is_waited_for(tmp_path: Path) -> None:
+def test_a_slow_process_that_makes_progress_is_waited_for(tmp_path: Path) -> None:
     script = """
 from brainio import locks
 locks.STALLED = 3
@@ -135,7 +135,7 @@ join(pids)
 
 
 @pytest.mark.parametrize("how", ["lambda *_: None", "no_locks"], ids=["locks that lie", "no locks"])
-def test_without_working_locks_every_process_still_gets_the_right_bytes(tmp_path: Path, how: str) -> None:
+def test_every_process_gets_the_correct_bytes_without_working_locks(tmp_path: Path, how: str) -> None:
     script = f"""
 import fcntl
 
@@ -166,7 +166,7 @@ join([fork(fetch_in_pieces) for _ in range(6)])
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(28, marks=pytest.mark.slow(reason="32 processes"))])
-def test_processes_that_fetch_and_prune_at_once_read_only_right_bytes(tmp_path: Path, count: int) -> None:
+def test_processes_that_fetch_and_prune_at_once_read_only_correct_bytes(tmp_path: Path, count: int) -> None:
     script = """
 from brainio.cache.pruning import prune, remove
 from brainio.cache.verification import verify
@@ -232,7 +232,7 @@ def look(folder):
 """
 
 
-def test_of_6_processes_that_want_one_archive_one_unpacks_it(tmp_path: Path) -> None:
+def test_only_one_of_6_processes_unpacks_an_archive(tmp_path: Path) -> None:
     script = """
 from brainio.cache import unpacked_archives
 extract = unpacked_archives._extract
@@ -250,7 +250,7 @@ join([fork(lambda: look(cache.unpack(archive).folder)) for _ in range(6)])
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.slow(reason="50 kills"))])
-def test_an_unpacking_that_is_killed_at_any_moment_leaves_no_folder_or_a_whole_one(tmp_path: Path, kills: int) -> None:
+def test_unpacking_killed_at_any_moment_leaves_no_folder_or_a_complete_one(tmp_path: Path, kills: int) -> None:
     script = """
 random.seed(7)
 sha1 = hash_file(archive)

@@ -21,7 +21,7 @@ HOUR, DAY = 3600.0, 24 * 3600.0
 
 
 def put(cache: Cache, letter: str, days: float = 0, size: int = 1000) -> str:
-    """Put content in the cache that was last used so many days ago; return its sha1."""
+    """Store content that was last used some days ago, and return its sha1."""
     path = cache.add([letter.encode() * size], name=f"{letter}.nc")
     used(path.parent / ".verified.json", days)
     return path.parent.name
@@ -33,7 +33,7 @@ def used(path: Path, days: float) -> None:
 
 
 def packed(cache: Cache, days: float = 0) -> str:
-    """Put an archive in the cache and unpack it; return its sha1."""
+    """Store and unpack an archive, and return its sha1."""
     source = cache.root.with_name("a.zip")
     with zipfile.ZipFile(source, "w") as archive:
         archive.writestr("a.png", b"a" * 3000)
@@ -76,17 +76,17 @@ def test_the_contents_are_listed_with_names_sizes_and_last_use(cache: Cache) -> 
     assert items["unpacked", archive].size == 7000
     assert items["partial", SHA1].size == 5000
     assert items["ref", sha1].names == ("a.nc",)
-    assert abs(time.time() - item.last_use) < HOUR  # it was found just now
+    assert abs(time.time() - item.last_use) < HOUR  # the lookup above counts as a use
 
 
-def test_a_cache_that_is_not_there_is_empty_and_stays_so(cache: Cache) -> None:
+def test_a_missing_cache_is_empty_and_not_created(cache: Cache) -> None:
     assert list_items(cache.root) == []
     assert list(verify(cache.root)) == []
     assert prune(cache.root, max_size=0).items == remove(cache.root, [SHA1]).items == ()
     assert not cache.root.exists()
 
 
-def test_the_last_use_is_noted_at_most_once_an_hour(cache: Cache) -> None:
+def test_the_last_use_is_recorded_at_most_once_an_hour(cache: Cache) -> None:
     sha1 = put(cache, "a", days=0.5 / 24)
     record = cache.root / "content" / sha1[:2] / sha1 / ".verified.json"
     before = record.stat().st_mtime_ns
@@ -97,12 +97,10 @@ def test_the_last_use_is_noted_at_most_once_an_hour(cache: Cache) -> None:
     assert record.stat().st_mtime_ns > before
 
 
-def test_silent_rot_is_found_by_verify_moved_away_and_fetched_again(
-    cache: Cache, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_verify_finds_silent_damage_and_moves_it_to_quarantine(cache: Cache, caplog: pytest.LogCaptureFixture) -> None:
     path = receive(cache)
     rot(path, b"\1" + BODY[1:])
-    assert cache.find(SHA1, "a.nc") == path  # nothing that a look at the folder shows has changed
+    assert cache.find(SHA1, "a.nc") == path  # sizes and times are unchanged
     with caplog.at_level(logging.WARNING):
         (checked,) = verify(cache.root)
     assert "a.nc" in checked.fault
@@ -148,7 +146,7 @@ def test_removing_content_removes_all_names_and_derived_files(cache: Cache) -> N
     assert not [name for name in files_below(cache.root) if archive in name]
 
 
-def test_bytes_that_have_a_name_elsewhere_do_not_count_as_freed(cache: Cache) -> None:
+def test_bytes_linked_elsewhere_do_not_count_as_freed(cache: Cache) -> None:
     earlier = cache.root / "a" / "a.nc"
     earlier.parent.mkdir(parents=True)
     earlier.write_bytes(BODY)
@@ -225,7 +223,7 @@ def test_a_dry_run_lists_items_and_removes_nothing(cache: Cache) -> None:
     assert done.freed == would[0].freed
 
 
-def test_a_download_that_is_under_way_is_never_pruned(cache: Cache) -> None:
+def test_a_running_download_is_never_pruned(cache: Cache) -> None:
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY[: len(BODY) // 2])
         for path in (cache.root / "partial").iterdir():
@@ -235,7 +233,7 @@ def test_a_download_that_is_under_way_is_never_pruned(cache: Cache) -> None:
         assert incoming.finish().read_bytes() == BODY
 
 
-def test_an_unpacking_that_is_under_way_is_never_pruned(cache: Cache) -> None:
+def test_an_archive_is_never_pruned_while_it_is_unpacked(cache: Cache) -> None:
     key = f"unpack-{SHA1}"
     at_work = cache.root / "partial" / f"{key}.0"
     at_work.mkdir(parents=True)
@@ -247,7 +245,7 @@ def test_an_unpacking_that_is_under_way_is_never_pruned(cache: Cache) -> None:
     assert kinds(prune(cache.root).items) == ["partial"]
 
 
-def test_a_temporary_file_of_an_unknown_process_is_pruned_when_nobody_touched_it_for_an_hour(cache: Cache) -> None:
+def test_a_temporary_file_of_an_unknown_process_is_pruned_after_an_hour(cache: Cache) -> None:
     path = partial_folder(cache.root) / "1234.0123456789abcdef"
     path.write_bytes(BODY)
     used(path, days=(ORPHAN_AGE - 60) / DAY)
@@ -256,7 +254,7 @@ def test_a_temporary_file_of_an_unknown_process_is_pruned_when_nobody_touched_it
     assert kinds(prune(cache.root, max_size=0).items) == ["partial"]
 
 
-def test_a_temporary_file_of_a_living_process_is_never_pruned_and_one_of_a_dead_process_at_once(cache: Cache) -> None:
+def test_only_temporary_files_of_dead_processes_are_pruned_at_once(cache: Cache) -> None:
     with cache.receive(name="a.nc") as incoming:
         incoming.write(BODY)
         (path,) = (cache.root / "partial").iterdir()
@@ -274,7 +272,7 @@ def test_locks_of_dead_processes_are_removed(cache: Cache) -> None:
     assert files_below(cache.root / "partial") == []
 
 
-def test_an_item_used_since_it_was_listed_stays(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_item_used_after_it_was_listed_is_kept(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     sha1 = put(cache, "a", days=40)
 
     def listed_a_while_ago(root: Path) -> list[Item]:
@@ -293,7 +291,7 @@ def test_a_file_that_is_open_stays_readable_while_it_is_pruned(cache: Cache) -> 
     assert files_below(cache.root) == []
 
 
-def test_an_unpacked_folder_goes_in_one_step(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unpacked_folder_is_removed_atomically(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = packed(cache)
     folder = cache.root / "unpacked" / archive[:2] / archive
     real, seen = shutil.rmtree, []
@@ -308,7 +306,7 @@ def test_an_unpacked_folder_goes_in_one_step(cache: Cache, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("years", [-50, -1])
-def test_a_clock_that_was_set_back_prunes_nothing_and_hashes_nothing(
+def test_a_clock_that_was_set_back_prunes_and_hashes_nothing(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, years: int
 ) -> None:
     put(cache, "b", days=3)
@@ -322,7 +320,7 @@ def test_a_clock_that_was_set_back_prunes_nothing_and_hashes_nothing(
     assert cache.find(sha1, "a.nc") is not None
 
 
-def test_a_use_while_the_clock_is_set_back_does_not_make_anything_look_older(cache: Cache) -> None:
+def test_a_use_while_the_clock_is_set_back_makes_no_item_older(cache: Cache) -> None:
     sha1 = put(cache, "a", days=-365)  # used before the clock was set back
     record = cache.root / "content" / sha1[:2] / sha1 / ".verified.json"
     before = record.stat().st_mtime_ns

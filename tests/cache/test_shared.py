@@ -30,13 +30,13 @@ def cache(tmp_path: Path, lab: Cache) -> Cache:
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Say of everything below a folder when it was changed, in any way."""
+    """Return the times of all changes to files in a folder."""
     statuses = {str(path): path.stat() for path in [folder, *folder.rglob("*")]}
     return {name: (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for name, status in statuses.items()}
 
 
 def age(path: Path) -> None:
-    """Make a record as old as one of a file that was last used a year ago."""
+    """Set the last use of a record back by a year."""
     os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 365 * 24 * 3600))
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_ever_written_to_a_shared_cache(cache: Cache, lab: Cache, tmp
     assert snapshot(lab.root) == before
 
 
-def test_members_in_a_shared_cache_are_compared_once_and_recorded_here(
+def test_members_in_a_shared_cache_are_compared_once_and_recorded_locally(
     cache: Cache, lab: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = packed(tmp_path / "packed")
@@ -97,9 +97,7 @@ def test_members_in_a_shared_cache_are_compared_once_and_recorded_here(
     assert Cache(cache.root, cache.shared).unpack(archive).path("deep/im2.png") == folder / "deep/im2.png"
 
 
-def test_a_member_that_was_overwritten_in_a_shared_cache_is_unpacked_here(
-    cache: Cache, lab: Cache, tmp_path: Path
-) -> None:
+def test_an_overwritten_member_of_a_shared_cache_is_unpacked_locally(cache: Cache, lab: Cache, tmp_path: Path) -> None:
     archive = packed(tmp_path / "packed")
     folder = lab.unpack(archive).folder
     overwrite(folder / "deep/im1.png", b"?" * 1000)
@@ -110,7 +108,7 @@ def test_a_member_that_was_overwritten_in_a_shared_cache_is_unpacked_here(
     assert snapshot(lab.root) == before
 
 
-def test_the_record_of_a_shared_cache_is_trusted_while_it_fits(
+def test_the_record_of_a_shared_cache_is_trusted_while_it_matches(
     cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = receive(lab)
@@ -119,7 +117,7 @@ def test_the_record_of_a_shared_cache_is_trusted_while_it_fits(
 
 
 @pytest.mark.parametrize("how", ["touched", "copied", "without a record"])
-def test_a_shared_file_that_is_not_known_is_hashed_once_and_then_known_here(
+def test_an_unrecorded_shared_file_is_hashed_once_and_recorded_locally(
     cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     path = receive(lab)
@@ -178,7 +176,7 @@ def test_an_unreadable_shared_cache_is_skipped_and_logged_once(
     assert len([record for record in caplog.records if "not completely readable" in record.getMessage()]) == 1
 
 
-def test_the_first_shared_cache_that_has_a_file_serves_it(tmp_path: Path) -> None:
+def test_the_first_shared_cache_with_a_file_is_used(tmp_path: Path) -> None:
     first, second = Cache(tmp_path / "first"), Cache(tmp_path / "second")
     paths = [receive(first), receive(second)]
     assert Cache(tmp_path / "own", [first.root, second.root]).find(SHA1, "a.nc") == paths[0]
@@ -194,7 +192,7 @@ def test_recorded_locations_are_found_in_shared_caches_and_the_own_one(cache: Ca
     assert cache.find_by_location("s3://bucket/b", None) == path
 
 
-def test_an_archive_that_the_lab_unpacked_is_used_as_it_is(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+def test_an_unpacked_archive_of_a_shared_cache_is_used_in_place(cache: Cache, lab: Cache, tmp_path: Path) -> None:
     archive = packed(tmp_path / "packed")
     theirs = lab.unpack(archive)
     ours = cache.unpack(archive)
@@ -203,7 +201,9 @@ def test_an_archive_that_the_lab_unpacked_is_used_as_it_is(cache: Cache, lab: Ca
     assert files_below(cache.root) == []
 
 
-def test_a_damaged_unpacked_archive_of_the_lab_is_unpacked_here(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+def test_a_damaged_unpacked_archive_of_a_shared_cache_is_unpacked_locally(
+    cache: Cache, lab: Cache, tmp_path: Path
+) -> None:
     archive = packed(tmp_path / "packed")
     theirs = lab.unpack(archive)
     (theirs.folder / "deep/im3.png").write_bytes(b"cut")
@@ -301,7 +301,7 @@ def test_many_missing_members_of_a_shared_archive_are_unpacked_and_logged_once(
     assert [str(theirs.folder) in record.getMessage() for record in caplog.records] == [True]
 
 
-def test_a_member_that_is_lost_in_both_caches_is_unpacked_again(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+def test_a_member_missing_in_both_caches_is_unpacked_again(cache: Cache, lab: Cache, tmp_path: Path) -> None:
     archive = packed(tmp_path / "packed")
     theirs = lab.unpack(archive)
     (theirs.folder / "deep/im3.png").unlink()

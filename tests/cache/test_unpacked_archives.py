@@ -50,7 +50,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["im3.png", "deep/er/a.wav"])
-def test_a_member_that_is_missing_or_not_whole_is_unpacked_again_when_asked_for(
+def test_a_missing_or_incomplete_member_is_unpacked_again_when_requested(
     unpacked: UnpackedArchive, damage: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     DAMAGES[damage](unpacked.folder / name)
@@ -70,7 +70,7 @@ def test_members_lost_together_are_unpacked_again_together(
     assert len(caplog.records) == 1
 
 
-def test_a_whole_member_costs_one_question_to_the_disk(
+def test_a_request_for_a_complete_member_calls_stat_once(
     unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, paths = os.stat, []
@@ -99,7 +99,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("restored", [True, False], ids=["time restored", "time changed"])
-def test_a_member_that_was_overwritten_with_the_same_size_is_never_returned(
+def test_an_overwritten_member_of_the_same_size_is_never_returned(
     unpacked: UnpackedArchive, caplog: pytest.LogCaptureFixture, restored: bool
 ) -> None:
     path = unpacked.folder / "im5.png"
@@ -123,7 +123,7 @@ def _copy_back(path: Path) -> None:
     [lambda path: path.chmod(0o600), lambda path: os.utime(path, (1, 1)), _copy_back],
     ids=["chmod", "touch", "restored backup"],
 )
-def test_a_member_whose_bytes_did_not_change_is_read_once_without_a_warning(
+def test_a_member_with_unchanged_bytes_is_read_once_without_a_warning(
     cache: Cache,
     unpacked: UnpackedArchive,
     tmp_path: Path,
@@ -146,7 +146,7 @@ def test_a_member_whose_bytes_did_not_change_is_read_once_without_a_warning(
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "x" * 16, "x" * 16 * len(BODIES)])
-def test_members_without_a_record_that_fits_are_read_once_together(
+def test_members_without_a_valid_record_are_read_once_together(
     cache: Cache, unpacked: UnpackedArchive, tmp_path: Path, read_again: list[str], text: str | None
 ) -> None:
     record = unpacked.folder.with_suffix(".times")
@@ -156,7 +156,7 @@ def test_members_without_a_record_that_fits_are_read_once_together(
     assert sorted(read_again) == sorted(Path(name).name for name in BODIES)
 
 
-def test_of_large_archives_without_a_record_members_are_read_in_portions(
+def test_members_of_large_archives_without_a_record_are_read_in_portions(
     unpacked: UnpackedArchive, read_again: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brainio.cache.member_records._BATCH_SIZE", 4000)
@@ -177,7 +177,7 @@ def test_members_compared_in_one_process_are_not_read_again_in_another(
     assert read_again == ["im1.png"]
 
 
-def test_where_the_record_cannot_be_written_members_are_still_compared(
+def test_members_are_compared_even_if_the_record_cannot_be_written(
     unpacked: UnpackedArchive, read_again: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_only(*_: object) -> None:
@@ -189,15 +189,13 @@ def test_where_the_record_cannot_be_written_members_are_still_compared(
     assert read_again == ["im1.png"]
 
 
-def test_a_name_that_is_no_member_is_an_error_and_no_path(unpacked: UnpackedArchive) -> None:
+def test_an_unknown_member_name_is_an_error(unpacked: UnpackedArchive) -> None:
     for name in ("im99.png", "../../content", "/etc/passwd", ""):
         with pytest.raises(ArchiveError, match="no member"):
             unpacked.path(name)
 
 
-def test_an_archive_that_is_gone_when_a_member_is_lost_is_to_be_fetched_again(
-    cache: Cache, unpacked: UnpackedArchive
-) -> None:
+def test_a_lost_member_of_a_missing_archive_requires_a_new_fetch(cache: Cache, unpacked: UnpackedArchive) -> None:
     shutil.rmtree(cache.root / "content")
     (unpacked.folder / "im1.png").unlink()
     with pytest.raises(ArchiveError, match="Fetch it"):
@@ -205,7 +203,7 @@ def test_an_archive_that_is_gone_when_a_member_is_lost_is_to_be_fetched_again(
     assert unpacked.path("im2.png").read_bytes() == BODIES["im2.png"]
 
 
-def test_another_archive_under_the_same_path_does_not_heal(cache: Cache, tmp_path: Path) -> None:
+def test_another_archive_at_the_same_path_repairs_nothing(cache: Cache, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "a.zip")
     unpacked = cache.unpack(archive)
     write_archive(archive, BODIES | {"im1.png": b"another picture"})
@@ -215,7 +213,7 @@ def test_another_archive_under_the_same_path_does_not_heal(cache: Cache, tmp_pat
     assert not (unpacked.folder / "im1.png").exists()
 
 
-def test_a_folder_that_was_pruned_is_never_there_with_some_of_its_members(cache: Cache, tmp_path: Path) -> None:
+def test_a_pruned_folder_never_has_only_some_members(cache: Cache, tmp_path: Path) -> None:
     unpacked = cache.unpack(write_archive(tmp_path / "a.zip"))
     remove(cache.root, [unpacked.folder.name])
     assert not unpacked.folder.exists()
@@ -224,7 +222,7 @@ def test_a_folder_that_was_pruned_is_never_there_with_some_of_its_members(cache:
 
 
 @pytest.mark.parametrize("name", ["im3.png", "deep/er/a.wav"])
-def test_a_folder_that_is_pruned_while_a_member_heals_is_unpacked_as_a_whole(
+def test_a_folder_pruned_during_a_repair_is_unpacked_as_a_whole(
     unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def prune_first(*arguments: Any) -> dict[str, zipfile.ZipInfo]:
@@ -237,7 +235,7 @@ def test_a_folder_that_is_pruned_while_a_member_heals_is_unpacked_as_a_whole(
     assert read(unpacked.folder) == BODIES
 
 
-def test_unpacked_archives_survive_pickling_and_heal_then(unpacked: UnpackedArchive) -> None:
+def test_a_pickled_unpacked_archive_still_repairs_members(unpacked: UnpackedArchive) -> None:
     again = pickle.loads(pickle.dumps(unpacked))
     assert again == unpacked
     (unpacked.folder / "im1.png").unlink()
@@ -275,7 +273,7 @@ def test_a_damaged_member_that_cannot_be_unpacked_again_is_moved_away(cache: Cac
     assert [kept.read_bytes() for kept in (cache.root / "quarantine").iterdir()] == [b"\1" * 2000]
 
 
-def test_where_the_cache_cannot_be_written_a_lost_member_is_an_error_that_says_so(
+def test_a_lost_member_in_an_unwritable_cache_is_an_error_that_explains_it(
     unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (unpacked.folder / "im1.png").unlink()

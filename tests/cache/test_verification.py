@@ -34,7 +34,7 @@ def notes(cache: Cache, *, quick: bool = False) -> str:
     return "\n".join(note for checked in verify(cache.root, quick=quick) for note in checked.notes)
 
 
-def test_a_sound_cache_has_no_faults_and_no_notes(cache: Cache, folder: Path) -> None:
+def test_an_undamaged_cache_has_no_faults_and_no_notes(cache: Cache, folder: Path) -> None:
     receive(cache)
     cache.find(SHA1, "b.nc")
     cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
@@ -45,7 +45,7 @@ def test_a_sound_cache_has_no_faults_and_no_notes(cache: Cache, folder: Path) ->
     assert sum(checked.unread for checked in verify(cache.root, quick=True)) == 2 + len(MEMBERS)
 
 
-def test_quick_verification_reads_no_file_as_a_whole_and_changes_nothing(
+def test_quick_verification_reads_no_whole_file_and_changes_nothing(
     cache: Cache, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = receive(cache)
@@ -71,20 +71,22 @@ def test_a_changed_file_and_a_changed_member_are_found_and_repaired(cache: Cache
     assert faults(cache, deep=True) == []
 
 
-def test_only_deep_verification_finds_rot_that_neither_sizes_nor_times_show(cache: Cache, folder: Path) -> None:
+def test_only_deep_verification_finds_damage_with_unchanged_size_and_times(cache: Cache, folder: Path) -> None:
     rot_member(folder, "deep/b.png", b"?" * 4000)
     assert faults(cache) == faults(cache, quick=True) == []
     assert "deep/b.png" in faults(cache, deep=True)[0]
 
 
-def test_rot_of_content_is_found_by_normal_verification(cache: Cache) -> None:
+def test_normal_verification_finds_damaged_content(cache: Cache) -> None:
     rot(receive(cache), b"\1" + BODY[1:])
     assert faults(cache, quick=True) == []
     assert len(faults(cache)) == 1
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_a_cut_file_and_a_missing_member_are_found_without_reading(cache: Cache, folder: Path, quick: bool) -> None:
+def test_a_truncated_file_and_a_missing_member_are_found_without_reading(
+    cache: Cache, folder: Path, quick: bool
+) -> None:
     os.truncate(receive(cache), 100)
     (folder / "a.png").unlink()
     found = " ".join(faults(cache, quick=quick))
@@ -93,7 +95,7 @@ def test_a_cut_file_and_a_missing_member_are_found_without_reading(cache: Cache,
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_a_list_of_members_that_is_not_that_of_the_archive_is_found(cache: Cache, folder: Path, quick: bool) -> None:
+def test_a_wrong_list_of_members_is_found(cache: Cache, folder: Path, quick: bool) -> None:
     manifest = folder.with_suffix(".json")
     columns = json.loads(manifest.read_text())
     columns["checksums"][0] += 1
@@ -106,7 +108,7 @@ def test_a_list_of_members_that_is_not_that_of_the_archive_is_found(cache: Cache
         assert faults(cache, deep=True) == []
 
 
-def test_members_without_their_archive_are_noted(cache: Cache, folder: Path) -> None:
+def test_members_without_their_archive_are_reported_as_notes(cache: Cache, folder: Path) -> None:
     (archive,) = (cache.root / "content").rglob("a.zip")
     archive.unlink()
     assert "its archive is not in the cache" in notes(cache)
@@ -143,7 +145,7 @@ def test_damaged_profiles_and_references_are_removed(cache: Cache, damage: Calla
     "name",
     ["content/x", "content/aa/x", "unpacked/aa/x.txt", "unpacked/aa/x.json", "refs/aa/x", "notes/aa/x.json", "refs/x"],
 )
-def test_files_that_nothing_uses_are_noted(cache: Cache, name: str) -> None:
+def test_unused_files_are_reported_as_notes(cache: Cache, name: str) -> None:
     path = cache.root / name
     path.parent.mkdir(parents=True)
     path.touch()
@@ -164,7 +166,7 @@ def test_a_folder_in_the_place_of_a_file_and_a_wrong_name_are_faults(cache: Cach
     assert any(str(wrong) in fault for fault in found)
 
 
-def test_a_file_that_is_not_of_the_archive_is_noted(cache: Cache, folder: Path) -> None:
+def test_a_file_outside_the_archive_is_reported_as_a_note(cache: Cache, folder: Path) -> None:
     (folder / "deep" / "mine.txt").touch()
     assert "'deep/mine.txt'" in notes(cache)
 

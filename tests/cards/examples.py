@@ -56,7 +56,7 @@ def recording(stimuli: int = 6, repetitions: int = 4, neuroids: int = 5, bins: i
     )
 
 
-def crowd() -> NeuroidAssembly:
+def many_regions() -> NeuroidAssembly:
     """Return responses of a neuroid in each of twelve regions to stimuli with one to seventy presentations."""
     shown = np.repeat(np.arange(70), np.arange(1, 71))
     starts = np.arange(2) * 10
@@ -124,7 +124,14 @@ def angles() -> StimulusSet:
 
 
 def cards(folder: Path) -> list[Card]:
-    examples: list[DataAssembly | StimulusSet] = [recording(), crowd(), choices(), spikes(), stimuli(folder), angles()]
+    examples: list[DataAssembly | StimulusSet] = [
+        recording(),
+        many_regions(),
+        choices(),
+        spikes(),
+        stimuli(folder),
+        angles(),
+    ]
     facts_only = read_card(resolve("assembly", "THINGS_TVSD_test_Assembly"))
     first, *others = (compute_card(data, version="2", facts=FACTS) for data in examples)
     packaged = first | {CARD_FIELD: {"csv": "a" * 40, "zip": "b" * 40}}

@@ -13,7 +13,7 @@ from brainio.cards import arrays, charts, compute_card
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes
 from brainio.netcdf import chunks as chunks_module
 from brainio.packaging import write_netcdf
-from tests.cards.examples import crowd, recording, spikes
+from tests.cards.examples import many_regions, recording, spikes
 
 
 def finite(assembly: DataAssembly) -> NeuroidAssembly:
@@ -66,7 +66,7 @@ def test_responses_of_behaviour_are_those_of_presentations() -> None:
 
 
 def test_only_the_largest_regions_have_groups_and_the_others_are_counted() -> None:
-    chart = compute_card(crowd())["pictures"]
+    chart = compute_card(many_regions())["pictures"]
     for name in ("responses", "reliability", "time_course"):
         assert len(chart[name]["groups"]) == 8, name
         assert chart[name]["more"] == 4, name
@@ -79,7 +79,7 @@ def test_repetitions_count_stimuli_by_their_presentations() -> None:
 
 
 def test_many_distinct_repetition_counts_are_binned() -> None:
-    chart = compute_card(crowd())["pictures"]["repetitions"]
+    chart = compute_card(many_regions())["pictures"]["repetitions"]
     assert sum(bin_["stimuli"] for bin_ in chart) == 70
     assert len(chart) <= 60
     assert all(bin_["repetitions"] <= bin_["to"] for bin_ in chart)

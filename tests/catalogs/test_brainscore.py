@@ -1,4 +1,4 @@
-"""Promises of the catalog `brainscore`: every published data set is there, as its publishers state it."""
+"""The catalog `brainscore` lists every published data set as its publishers state it."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ def test_there_are_153_stimulus_sets_and_149_assemblies_with_454_files() -> None
     assert sum(count == 2 for count in names.values()) == 58
 
 
-def test_every_fact_is_an_entry_file_with_all_it_states() -> None:
+def test_every_published_fact_matches_a_file_of_an_entry() -> None:
     for fact in PUBLISHED:
         entry = entry_of(fact)
         file = entry.file(fact["part"])
@@ -75,7 +75,7 @@ def test_every_alias_leads_to_its_entry() -> None:
 
 
 @pytest.mark.parametrize("fact", SUPERSEDED, ids=lambda fact: f"{fact['identifier']}-{fact['part']}")
-def test_what_was_replaced_since_2021_is_listed_and_not_silently_the_same(fact: Fact) -> None:
+def test_files_replaced_since_2021_are_listed_as_other_versions(fact: Fact) -> None:
     versions = listing("brainscore").all_versions(entry_of(fact))
     old = next(entry for entry in versions if any(file.sha1 == fact["sha1"] for file in entry.files))
     file = old.file(fact["part"])
@@ -85,14 +85,14 @@ def test_what_was_replaced_since_2021_is_listed_and_not_silently_the_same(fact: 
     assert old.status == ("superseded" if fact["current_identifier"] else "deprecated")
 
 
-def test_the_entry_without_csv_and_hash_says_why_it_cannot_be_had() -> None:
+def test_the_entry_without_csv_and_hash_explains_why_it_is_unavailable() -> None:
     entry = listing("brainscore").entries["stimulus_set", "Zerbe2026_fmri_stim_full"]
     assert entry.status == "unavailable"
     card = json.loads((FOLDER / entry.card).read_text())
     assert "no CSV file" in card["status_reason"]
 
 
-def test_every_recorded_fact_is_of_a_current_assembly_and_says_where_it_is_stated() -> None:
+def test_every_recorded_fact_names_a_current_assembly_and_its_source() -> None:
     for fact in RECORDED:
         entry = listing("brainscore").entries["assembly", fact["identifier"]]
         assert entry.status == "current", fact
@@ -106,7 +106,7 @@ def test_every_recorded_fact_is_of_a_current_assembly_and_says_where_it_is_state
     assert len(set(sizes)) == len(sizes)
 
 
-def test_the_cards_of_assemblies_are_what_is_recorded_and_nothing_else() -> None:
+def test_the_cards_of_assemblies_have_exactly_the_recorded_facts() -> None:
     found = set()
     for identifier in {fact["identifier"] for fact in RECORDED}:
         entry = listing("brainscore").entries["assembly", identifier]
@@ -119,7 +119,7 @@ def test_the_cards_of_assemblies_are_what_is_recorded_and_nothing_else() -> None
     assert placed == {entry.card for entry in listing("brainscore").entries.values() if "/assembly/" in entry.card}
 
 
-def test_a_card_that_was_made_from_data_is_left_alone(tmp_path: Path) -> None:
+def test_a_card_built_from_data_is_unchanged(tmp_path: Path) -> None:
     place = tmp_path / "cards" / "card.json"
     stated, made = {"identifier": "lab.Doe2026", "stated": {}}, {"identifier": "lab.Doe2026", "values": {}}
     write_recorded(place, stated)
@@ -130,7 +130,7 @@ def test_a_card_that_was_made_from_data_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("region", ["V4", "IT"])
-def test_the_recordings_of_both_regions_are_found_by_either(region: str) -> None:
+def test_recordings_of_two_regions_are_found_by_either_region(region: str) -> None:
     questions: list[dict[str, Any]] = [{"text": region}, {"region": region}]
     for question in questions:
         found = brainio.search(kind="assembly", catalog="brainscore", limit=200, **question)
@@ -139,7 +139,7 @@ def test_the_recordings_of_both_regions_are_found_by_either(region: str) -> None
     assert "dicarlo.Rajalingham2020" not in {hit.identifier for hit in brainio.search("V4", limit=200)}
 
 
-def test_info_shows_what_is_stated_and_by_whom() -> None:
+def test_info_shows_stated_facts_with_their_sources() -> None:
     shown = " ".join(command("info", "THINGS_TVSD_test_Assembly").stdout.split())
     assert "regions V1, V4, IT animals monkeyF, monkeyN stated subjects 2, presentations 3,000," in shown
     assert "stated by brainscore-vision 2.4.2: data/papale2025/test.py" in shown
@@ -152,7 +152,7 @@ def test_stimulus_sets_that_assemblies_name_are_in_the_catalog() -> None:
 
 
 @pytest.mark.parametrize("fact", DISABLED, ids=lambda fact: f"{fact['identifier']}-{fact['part']}")
-def test_what_upstream_disabled_is_listed_with_its_files_and_the_reason(fact: Fact) -> None:
+def test_entries_disabled_upstream_are_listed_with_their_files_and_the_reason(fact: Fact) -> None:
     entry = entry_of(fact)
     file = entry.file(fact["part"])
     assert isinstance(file, EntryFile)
@@ -161,7 +161,7 @@ def test_what_upstream_disabled_is_listed_with_its_files_and_the_reason(fact: Fa
     assert fact["reason"] in read_card(entry)["status_reason"]
 
 
-def test_the_version_that_was_not_superseded_is_found_although_it_is_deprecated() -> None:
+def test_a_deprecated_version_is_found_if_it_was_not_superseded() -> None:
     entry = listing("brainscore").entries["assembly", "klab.Zhang2018search_obj_array"]
     assert (entry.version, entry.status) == ("2", "deprecated")
 
@@ -204,7 +204,7 @@ def test_the_shipped_catalogs_pass_both_checks_without_an_error(catalog: str) ->
     assert {problem.code for problem in report.problems} <= {"set-unstated", "file-without-hash"}
 
 
-def test_the_script_makes_the_same_catalog_again(tmp_path: Path) -> None:
+def test_the_script_reproduces_the_shipped_catalog(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SCRIPT, "--folder", tmp_path], check=True, capture_output=True)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert made == {path: (FOLDER / path).read_bytes() for path in made}

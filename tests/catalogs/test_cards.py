@@ -44,11 +44,11 @@ def web(server: HttpFolder) -> Entry:
     return replace(ENTRY, base=server.url)
 
 
-def test_an_entry_without_a_card_has_an_empty_one() -> None:
+def test_an_entry_without_a_card_has_an_empty_card() -> None:
     assert read_card(replace(ENTRY, card="")) == {}
 
 
-def test_a_card_from_elsewhere_is_asked_for_once(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_card_is_requested_once(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
     entry = web(http_folder)
     assert read_card(entry) == {"shape": [1]}
@@ -58,7 +58,7 @@ def test_a_card_from_elsewhere_is_asked_for_once(http_folder: HttpFolder, monkey
     assert read_card(entry) == {"shape": [2]}
 
 
-def test_a_card_on_this_machine_is_read_as_it_is_now(tmp_path: Path) -> None:
+def test_a_local_card_is_always_current(tmp_path: Path) -> None:
     (tmp_path / "cards").mkdir()
     for shape in ([1], [2]):
         (tmp_path / "cards" / "a.json").write_bytes(card_bytes({"shape": shape}))
@@ -72,7 +72,7 @@ NO_CARDS += [b'{"mean": 1e999}', b'{"mean": [-1e999]}', b'{"mean": NaN}', b'{"a"
 
 
 @pytest.mark.parametrize("body", NO_CARDS)
-def test_a_card_that_is_none_is_told_and_left_out(body: bytes | None, tmp_path: Path) -> None:
+def test_an_invalid_card_is_left_out_with_a_warning(body: bytes | None, tmp_path: Path) -> None:
     (tmp_path / "cards").mkdir()
     if body is not None:
         (tmp_path / "cards" / "a.json").write_bytes(body)
@@ -89,7 +89,7 @@ def test_every_card_that_is_read_can_be_written(tmp_path: Path) -> None:
     assert json.loads(card_bytes(card)) == card
 
 
-def test_a_server_that_never_answers_is_waited_for_once_and_not_for_long(
+def test_a_server_that_never_answers_costs_one_short_timeout(
     silent_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
@@ -104,7 +104,7 @@ def test_a_server_that_never_answers_is_waited_for_once_and_not_for_long(
     assert time.monotonic() - started < 3600
 
 
-def test_offline_a_card_from_elsewhere_is_left_out_without_a_word(
+def test_a_remote_card_is_left_out_silently_offline(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
@@ -112,7 +112,7 @@ def test_offline_a_card_from_elsewhere_is_left_out_without_a_word(
     assert len(recwarn) == 0
 
 
-def test_a_card_has_a_place_of_its_own() -> None:
+def test_every_entry_has_a_unique_card_location() -> None:
     places = {
         card_location(kind, name, version)
         for kind in ("assembly", "stimulus_set")

@@ -20,7 +20,7 @@ from tests.cli.command import brainio
 from tests.tiers import scaled_examples
 
 NUMBERS = count()
-SHARED = [HealthCheck.function_scoped_fixture]  # each example takes a catalog of its own in the one database
+SHARED = [HealthCheck.function_scoped_fixture]  # each example uses a separate catalog in one database
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
 NAMES = st.lists(st.from_regex(r"[a-z]{1,5}", fullmatch=True), unique=True, max_size=4)
 
@@ -33,7 +33,7 @@ def row(identifier: str, **columns: str) -> dict[str, str]:
 
 @st.composite
 def written_texts(draw: st.DrawFn) -> str:
-    """Catalogs as brainio writes them, with columns and cells of any kind, on either kind of line ending."""
+    """Catalogs in the format that brainio writes, with any columns, cells and line endings."""
     text = EMPTY.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
     for number in range(draw(st.integers(0, 4))):
         further = {name: draw(CELL) for name in draw(NAMES)}
@@ -43,7 +43,9 @@ def written_texts(draw: st.DrawFn) -> str:
 
 @given(text=written_texts())
 @settings(suppress_health_check=SHARED, max_examples=scaled_examples(60), deadline=None)
-def test_what_brainio_wrote_comes_back_with_the_same_bytes(database: str, tmp_path: Path, text: str) -> None:
+def test_a_catalog_written_by_brainio_is_copied_back_with_the_same_bytes(
+    database: str, tmp_path: Path, text: str
+) -> None:
     number = next(NUMBERS)
     path, back = tmp_path / f"{number}.csv", tmp_path / f"{number}-back.csv"
     path.write_bytes(text.encode())
@@ -55,7 +57,7 @@ def test_what_brainio_wrote_comes_back_with_the_same_bytes(database: str, tmp_pa
 @pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")  # cells may be relative locations
 @given(cells=st.lists(st.lists(CELL, min_size=9, max_size=9), max_size=5), data=st.data())
 @settings(suppress_health_check=SHARED, max_examples=scaled_examples(40), deadline=None)
-def test_of_any_other_file_the_rows_come_back(
+def test_the_rows_of_any_csv_file_survive_copying(
     database: str, tmp_path: Path, cells: list[list[str]], data: st.DataObject
 ) -> None:
     out = io.StringIO(newline="")
@@ -75,7 +77,7 @@ def test_of_any_other_file_the_rows_come_back(
     assert len(rows[0]) == len(cells)
 
 
-def test_the_catalog_that_ships_comes_back_whole(database: str, tmp_path: Path) -> None:
+def test_the_shipped_catalog_survives_copying(database: str, tmp_path: Path) -> None:
     copy_catalog(brainscore, f"{database}#brainscore")
     copied = copy_catalog(f"{database}#brainscore", tmp_path / "brainscore.csv")
     folder = Path(brainscore.location).parent
@@ -84,7 +86,7 @@ def test_the_catalog_that_ships_comes_back_whole(database: str, tmp_path: Path) 
         assert (tmp_path / place).read_bytes() == (folder / place).read_bytes()
 
 
-def test_from_one_database_to_another(database: str, tmp_path: Path) -> None:
+def test_a_catalog_is_copied_from_one_database_to_another(database: str, tmp_path: Path) -> None:
     copy_catalog(brainscore, f"{database}#one")
     copied = copy_catalog(f"{database}#one", f"sqlite:///{tmp_path / 'other.db'}")
     again = copy_catalog(f"sqlite:///{tmp_path / 'other.db'}", f"{database}#two")
@@ -92,7 +94,7 @@ def test_from_one_database_to_another(database: str, tmp_path: Path) -> None:
     assert again.text == Path(brainscore.location).read_bytes().decode()
 
 
-def test_a_copy_that_broke_off_is_made_whole_and_one_that_is_whole_stays(database: str, tmp_path: Path) -> None:
+def test_an_interrupted_copy_is_completed_and_a_complete_one_is_unchanged(database: str, tmp_path: Path) -> None:
     path = tmp_path / "lab.csv"
     append_rows(path, [row("lab.A")])
     target = f"{database}#lab"
@@ -103,7 +105,7 @@ def test_a_copy_that_broke_off_is_made_whole_and_one_that_is_whole_stays(databas
     copy_catalog(target, tmp_path / "back.csv")
 
 
-def test_a_target_that_lists_something_else_stays_as_it_is(database: str, tmp_path: Path) -> None:
+def test_a_target_with_other_entries_is_unchanged(database: str, tmp_path: Path) -> None:
     path, target = tmp_path / "lab.csv", source_from(f"{database}#lab")
     append_rows(path, [row("lab.A")])
     append_rows(target, [row("lab.B")])
@@ -116,7 +118,7 @@ def test_a_target_that_lists_something_else_stays_as_it_is(database: str, tmp_pa
     assert not (tmp_path / "publications.csv").exists()
 
 
-def test_publications_join_those_of_another_catalog_in_the_folder(database: str, tmp_path: Path) -> None:
+def test_publications_are_added_to_the_existing_table_of_the_folder(database: str, tmp_path: Path) -> None:
     append_rows(f"{database}#lab", [row("lab.A")])
     for key in ("doe2026", "roe2025"):
         add_publication(f"{database}#lab", {"publication": key, "note": key})
@@ -127,7 +129,7 @@ def test_publications_join_those_of_another_catalog_in_the_folder(database: str,
         assert [paper["publication"] for paper in csv.DictReader(file)] == ["roe2025", "moe2024", "doe2026"]
 
 
-def test_a_line_that_would_be_lost_is_an_error(database: str, tmp_path: Path) -> None:
+def test_a_row_that_cannot_be_copied_is_an_error(database: str, tmp_path: Path) -> None:
     path = tmp_path / "lab.csv"
     path.write_text(with_rows_added(EMPTY, [row("lab.A")], "lab.csv") + "too,few\n")
     with pytest.raises(CatalogError, match=r"lab.csv, line 3: 2 fields.*would be lost \(1 such lines\)"):
@@ -138,14 +140,14 @@ def test_a_line_that_would_be_lost_is_an_error(database: str, tmp_path: Path) ->
         copy_catalog(path, f"{database}#lab")
 
 
-def test_a_card_that_is_not_there_is_told_and_the_rest_is_copied(database: str, tmp_path: Path) -> None:
+def test_a_missing_card_is_reported_and_the_rest_is_copied(database: str, tmp_path: Path) -> None:
     append_rows(tmp_path / "lab.csv", [row("lab.A", card="cards/gone.json")])
     with pytest.warns(CatalogWarning, match=r"the card cards/gone\.json is not copied"):
         copied = copy_catalog(tmp_path / "lab.csv", f"{database}#lab")
     assert (len(copied.rows), copied.cards) == (1, {})
 
 
-def test_rows_with_relative_locations_are_told_of(database: str, tmp_path: Path) -> None:
+def test_rows_with_relative_locations_are_reported(database: str, tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     append_rows(folder / "lab.csv", [row("lab.A", location_type="file", location="files/a.nc")])
@@ -168,6 +170,6 @@ def test_the_command_copies_both_ways_and_shows_no_password(database: str, tmp_p
         assert "cret" not in done.stdout + done.stderr
 
 
-def test_a_catalog_that_is_not_there_is_named_in_the_error() -> None:
+def test_a_missing_catalog_is_an_error_that_names_it() -> None:
     done = brainio("catalog", "copy", "no_such", "x.csv")
     assert (done.returncode, "no catalog 'no_such' is active" in done.stderr) == (7, True)

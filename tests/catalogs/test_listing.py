@@ -1,4 +1,4 @@
-"""Promises of `brainio.catalogs.listing`."""
+"""Reading and appending catalog rows in CSV."""
 
 import csv
 import io
@@ -75,7 +75,7 @@ def test_all_columns_of_the_format_are_read() -> None:
         ('x,assembly,"a"b,S3,s3://b/x,,', "not readable as CSV"),
     ],
 )
-def test_a_malformed_row_is_left_out_with_its_file_and_line_and_the_others_serve(line: str, problem: str) -> None:
+def test_a_malformed_row_is_left_out_with_a_warning_of_file_and_line(line: str, problem: str) -> None:
     with pytest.warns(CatalogWarning, match=r"/data/lab\.csv, line 3: .*left out") as warned:
         listing = read(
             f"good,assembly,DataAssembly,S3,s3://b/g,{SHA},", line, f"fine,assembly,DataAssembly,S3,s3://b/f,{SHA},"
@@ -84,7 +84,7 @@ def test_a_malformed_row_is_left_out_with_its_file_and_line_and_the_others_serve
     assert [identifier for _, identifier in listing.entries] == ["good", "fine"]
 
 
-def test_a_stray_quote_costs_its_own_row_and_no_other(tmp_path: Path) -> None:
+def test_a_stray_quote_affects_only_its_own_row(tmp_path: Path) -> None:
     lines = [f"{name},assembly,DataAssembly,S3,s3://b/{name},{SHA}," for name in "abcd"]
     lines[1] = lines[1].replace("DataAssembly", '"DataAssembly')
     with pytest.warns(CatalogWarning, match="line 3: not readable as CSV") as warned:
@@ -129,7 +129,7 @@ def test_the_current_version_is_found_unless_another_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "identifier,location\nx,y\n", "\x00\x01", 'a"b,"c'])
-def test_a_file_without_the_columns_of_the_format_is_no_catalog(text: str) -> None:
+def test_a_file_without_the_required_columns_is_not_a_catalog(text: str) -> None:
     with pytest.raises(
         CatalogError,
         match=r"/data/lab\.csv is not a catalog: (its header lacks .*sha1|not readable as CSV|it holds)",
@@ -145,7 +145,7 @@ def test_byte_order_mark_quotes_and_line_endings_do_not_matter() -> None:
     assert quoted.entries == plain.entries
 
 
-def test_append_makes_the_file_and_keeps_columns_it_does_not_know(tmp_path: Path) -> None:
+def test_append_creates_the_file_and_keeps_unknown_columns(tmp_path: Path) -> None:
     path = tmp_path / "lab.csv"
     append_rows(path, [row("a")])
     text = path.read_text().replace("\n", ",remark\n", 1).replace(f"{SHA},\n", f"{SHA},,keep me\n")
@@ -158,7 +158,7 @@ def test_append_makes_the_file_and_keeps_columns_it_does_not_know(tmp_path: Path
     ]
 
 
-def test_append_leaves_existing_text_alone_also_malformed_rows(tmp_path: Path) -> None:
+def test_append_changes_no_existing_text_including_malformed_rows(tmp_path: Path) -> None:
     path = tmp_path / "lab.csv"
     before = f'{HEADER}\r\nbroken,row\r\n"quoted, name",assembly,DataAssembly,S3,s3://b/q,{SHA},'
     path.write_bytes(before.encode())
@@ -196,7 +196,7 @@ def test_append_to_a_file_that_is_not_utf8_changes_nothing(tmp_path: Path) -> No
     assert path.read_bytes() == HEADER.encode() + b"\n\xe9\n"
 
 
-def test_append_of_a_row_that_no_reader_would_take_is_refused(tmp_path: Path) -> None:
+def test_append_of_an_unreadable_row_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="lookup_type is 'movie'"):
         append_rows(tmp_path / "lab.csv", [row("a", lookup_type="movie")])
     assert not (tmp_path / "lab.csv").exists()
@@ -207,7 +207,7 @@ def _append_ten(path: Path, process: int) -> None:
         append_rows(path, [row(f"lab.P{process}N{number}")])
 
 
-def test_entries_that_several_processes_append_are_all_there_once(tmp_path: Path) -> None:
+def test_entries_appended_by_several_processes_are_listed_once(tmp_path: Path) -> None:
     path = tmp_path / "lab.csv"
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_append_ten, args=(path, number)) for number in range(4)]
@@ -227,7 +227,7 @@ cells = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, ma
 
 
 @given(st.dictionaries(cells, st.tuples(cells, cells), max_size=5))
-def test_what_is_appended_is_read_back(
+def test_appended_entries_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, entries: dict[str, tuple[str, str]]
 ) -> None:
     path = tmp_path_factory.mktemp("catalog") / "lab.csv"

@@ -33,7 +33,7 @@ def catalog(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("where", ["folder", "S3"])
-def test_what_is_added_is_found_by_the_entry_at_once(where: str, tmp_path: Path, moto_s3: MotoS3) -> None:
+def test_an_added_publication_is_found_by_its_entry_at_once(where: str, tmp_path: Path, moto_s3: MotoS3) -> None:
     moto_s3.create_bucket("paper-bucket")
     place = "s3://paper-bucket/catalogs/lab.csv" if where == "S3" else str(tmp_path / "lab.csv")
     columns = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
@@ -46,7 +46,7 @@ def test_what_is_added_is_found_by_the_entry_at_once(where: str, tmp_path: Path,
     assert publications_of(entry) == [dict.fromkeys(HEADER.strip().split(","), "") | DOE]
 
 
-def test_what_is_there_is_not_added_again(catalog: Path, table: Path) -> None:
+def test_an_existing_publication_is_not_added_again(catalog: Path, table: Path) -> None:
     add_publication(catalog, DOE)
     before = table.read_bytes(), table.stat().st_ino
     add_publication(catalog, DOE)
@@ -70,7 +70,7 @@ def test_what_is_there_is_not_added_again(catalog: Path, table: Path) -> None:
     ],
     ids=["unended line", "other order", "new column", "line ends"],
 )
-def test_rows_and_columns_that_others_wrote_stay(catalog: Path, table: Path, listed: str, expected: str | None) -> None:
+def test_existing_rows_and_columns_are_kept(catalog: Path, table: Path, listed: str, expected: str | None) -> None:
     table.write_bytes(listed.encode())
     add_publication(catalog, DOE)
     assert table.read_bytes().decode() == (expected or f'{listed}2026,doe2026,"Squares, and circles",\n')
@@ -103,7 +103,7 @@ def test_no_row_is_lost_when_several_are_added_at_once(catalog: Path, table: Pat
 
 
 @pytest.mark.parametrize("listed", ["", "title,year\nOf old,1999\n", "\0\n"])
-def test_what_is_no_table_of_publications_is_left_as_it_is(catalog: Path, table: Path, listed: str) -> None:
+def test_an_invalid_publications_table_is_unchanged(catalog: Path, table: Path, listed: str) -> None:
     table.write_text(listed)
     with pytest.raises(CatalogError, match=r"publications\.csv is not a table"):
         add_publication(catalog, DOE)
@@ -130,12 +130,12 @@ def test_a_doi_of_a_table_is_read_in_its_stored_form(entry: Entry, table: Path, 
     assert paper["doi"] == "10.1234/abc"
 
 
-def test_the_url_of_a_row_tells_its_doi(entry: Entry, table: Path) -> None:
+def test_the_doi_of_a_row_is_read_from_its_url(entry: Entry, table: Path) -> None:
     table.write_text(f"{HEADER}doe2026,On cells,,2026,,,https://doi.org/10.1234/ABC\n")
     assert publications_of(entry)[0]["doi"] == "10.1234/abc"
 
 
-def test_a_doi_that_is_none_is_left_out_with_a_warning_of_file_line_and_value(entry: Entry, table: Path) -> None:
+def test_an_invalid_doi_is_left_out_with_a_warning_of_file_line_and_value(entry: Entry, table: Path) -> None:
     table.write_text(f'{HEADER}other,"On\nnets",,,,,\ndoe2026,On cells,,2026,,see website,\n')
     message = r"publications\.csv, line 4: publication 'doe2026' has the DOI 'see website'.*expected a DOI such as"
     with pytest.warns(CatalogWarning, match=message):
@@ -149,14 +149,14 @@ def test_a_doi_is_stored_in_one_form_and_found_again_in_others(catalog: Path, ta
     assert table.read_text() == HEADER + 'doe2026,"Squares, and circles",,2026,,10.1234/abc,\n'
 
 
-def test_a_row_whose_doi_is_none_is_not_added(catalog: Path, table: Path) -> None:
+def test_a_row_with_an_invalid_doi_is_not_added(catalog: Path, table: Path) -> None:
     message = r"publications\.csv: the new row 'doe2026' has the DOI 'to appear'; expected a DOI such as"
     with pytest.raises(CatalogError, match=message):
         add_publication(catalog, DOE | {"doi": "to appear"})
     assert not table.exists()
 
 
-def test_details_of_a_table_are_read_where_it_has_them(catalog: Path, entry: Entry, table: Path) -> None:
+def test_optional_details_of_a_publication_are_read(catalog: Path, entry: Entry, table: Path) -> None:
     add_publication(catalog, DOE | {"volume": "7", "pages": "1-9"})
     (paper,) = publications_of(entry)
     assert (paper["volume"], paper["pages"], paper.get("number")) == ("7", "1-9", None)

@@ -32,11 +32,11 @@ def line(identifier: str, sha1: str = "a" * 40, aliases: str = "") -> str:
     return f"{identifier},assembly,DataAssembly,S3,s3://b/{identifier}.nc,{sha1},,{aliases}"
 
 
-def test_installed_catalogs_are_in_force() -> None:
+def test_installed_catalogs_are_active() -> None:
     assert {"brainscore", "brainio_demo"} <= set(list_catalogs())
 
 
-def test_catalogs_named_in_the_environment_are_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalogs_named_in_the_environment_are_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = write(tmp_path / "one.csv", line("x.One2026")), write(tmp_path / "two.csv", line("x.Two2026"))
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{first}, {second},")
     assert {"one", "two"} <= set(list_catalogs())
@@ -53,7 +53,7 @@ def test_a_catalog_is_read_over_http_once(http_folder: HttpFolder, monkeypatch: 
     assert [request.path for request in http_folder.requests if request.method == "GET"] == ["/lab.csv"]
 
 
-def test_a_catalog_is_put_in_force_by_a_call(tmp_path: Path) -> None:
+def test_add_catalog_activates_a_catalog(tmp_path: Path) -> None:
     assert add_catalog(write(tmp_path / "one.csv", line("x.One2026"))) == "one"
     assert add_catalog(tmp_path / "one.csv") == "one"
     assert resolve("assembly", "x.One2026").catalog == "one"
@@ -66,27 +66,25 @@ def test_a_call_with_a_missing_file_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["foo://host/lab.csv", "s3://lab", "https://"])
-def test_a_catalog_of_an_impossible_place_is_refused(place: str) -> None:
+def test_a_catalog_at_an_invalid_location_is_refused(place: str) -> None:
     with pytest.raises(CatalogError):
         add_catalog(place)
 
 
-def test_a_catalog_of_an_unknown_kind_of_place_leaves_the_others_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_with_an_unknown_scheme_leaves_the_others_active(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_CATALOGS", "foo://host/lab.csv")
     with pytest.warns(CatalogWarning, match="unknown protocol 'foo'"):
         assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
 
 
-def test_a_catalog_that_was_away_is_read_when_it_is_added_again(http_folder: HttpFolder) -> None:
+def test_an_unreachable_catalog_is_read_when_it_is_added_again(http_folder: HttpFolder) -> None:
     with pytest.raises(CatalogError, match=r"lab\.csv cannot be read"):
         add_catalog(f"{http_folder.url}/lab.csv")
     write(http_folder.folder / "lab.csv", line("x.Doe2026"))
     assert add_catalog(f"{http_folder.url}/lab.csv") == "lab"
 
 
-def test_a_remote_catalog_is_asked_for_once_by_many_threads(
-    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_threads_request_a_remote_catalog_once(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     write(http_folder.folder / "many.csv", line("x.Doe2026"))
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/many.csv")
     with ThreadPoolExecutor(8) as pool:
@@ -112,7 +110,7 @@ def test_the_stimulus_set_of_an_assembly_may_be_in_another_catalog(tmp_path: Pat
     assert stimuli.catalog == "brainscore"
 
 
-def test_an_identifier_that_is_no_text_is_a_type_error() -> None:
+def test_an_identifier_that_is_not_a_string_is_a_type_error() -> None:
     with pytest.raises(TypeError, match=r"an identifier is text .* not None"):
         resolve("assembly", None)  # type: ignore[arg-type]
 
@@ -124,7 +122,7 @@ def test_two_catalogs_cannot_claim_one_identifier(tmp_path: Path) -> None:
         add_catalog(write(tmp_path / "sub" / "one.csv", line("x.One2026")))
 
 
-def test_an_entry_that_was_added_while_the_program_runs_is_found(tmp_path: Path) -> None:
+def test_an_entry_added_while_the_program_runs_is_found(tmp_path: Path) -> None:
     path = write(tmp_path / "one.csv", line("x.One2026"))
     add_catalog(path)
     assert resolve("assembly", "x.One2026")
@@ -134,9 +132,7 @@ def test_an_entry_that_was_added_while_the_program_runs_is_found(tmp_path: Path)
     assert resolve("assembly", "new").identifier == "x.New2026"
 
 
-def test_a_catalog_that_cannot_be_read_is_left_out_and_the_others_serve(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_catalog_is_left_out_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_CATALOGS", str(tmp_path / "gone.csv"))
     with pytest.warns(CatalogWarning, match=r"gone\.csv cannot be read.*BRAINIO_CATALOGS.* left out"):
         assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
@@ -151,7 +147,7 @@ def test_the_same_hashes_in_two_catalogs_are_one_entry(tmp_path: Path) -> None:
     assert catalogs.list_assemblies().count("x.Doe2026") == 1
 
 
-def test_different_hashes_in_two_catalogs_are_an_error_that_says_how_to_choose(tmp_path: Path) -> None:
+def test_different_hashes_in_two_catalogs_are_an_error_that_explains_how_to_choose(tmp_path: Path) -> None:
     add_catalog(write(tmp_path / "one.csv", line("x.Doe2026")))
     add_catalog(write(tmp_path / "two.csv", line("x.Doe2026", "b" * 40)))
     with pytest.raises(AmbiguousEntryError) as caught:
@@ -162,7 +158,7 @@ def test_different_hashes_in_two_catalogs_are_an_error_that_says_how_to_choose(t
     assert resolve("assembly", "x.Doe2026", catalog="two").files[0].sha1 == "b" * 40
 
 
-def test_an_identifier_comes_before_an_alias_of_the_same_name(tmp_path: Path) -> None:
+def test_an_identifier_has_priority_over_an_alias_of_the_same_name(tmp_path: Path) -> None:
     add_catalog(write(tmp_path / "one.csv", line("x.Old2026", aliases="x.Doe2026"), line("x.Doe2026", "b" * 40)))
     assert resolve("assembly", "x.Doe2026").files[0].sha1 == "b" * 40
 
@@ -173,13 +169,13 @@ def test_aliases_resolve() -> None:
 
 
 @pytest.mark.parametrize("typo", ["dicarlo.MajajHnog2015", "DICARLO.MAJAJHONG2015", "Majaj", "MajajHong2015x"])
-def test_an_unknown_identifier_says_what_was_meant(typo: str) -> None:
+def test_an_unknown_identifier_gets_suggestions(typo: str) -> None:
     with pytest.raises(AssemblyLookupError, match=r"did you mean .*MajajHong2015") as caught:
         resolve("assembly", typo)
     assert isinstance(caught.value, KeyError)
 
 
-def test_an_identifier_of_the_other_kind_says_so() -> None:
+def test_an_identifier_of_the_other_kind_is_an_error_that_names_the_kind() -> None:
     with pytest.raises(AssemblyLookupError, match="'hvm' is a stimulus set: use get_stimulus_set"):
         resolve("assembly", "hvm")
     with pytest.raises(StimulusSetLookupError, match="is an assembly: use get_assembly"):
@@ -191,7 +187,7 @@ def test_an_unknown_version_lists_the_known_ones() -> None:
         resolve("assembly", "aru.Kuzovkin2018", version="7")
 
 
-def test_an_unknown_catalog_names_those_in_force() -> None:
+def test_an_unknown_catalog_is_an_error_that_names_the_active_ones() -> None:
     with pytest.raises(UnknownCatalogError, match=r"no catalog 'lab' is active .*brainscore"):
         resolve("assembly", "x", catalog="lab")
 
@@ -213,7 +209,7 @@ LOOK = "import brainio.catalogs as c; print(c.resolve('assembly', 'x.Doe2026').c
 
 
 def install(folder: Path, way: str) -> Path:
-    """Put a distribution that offers the catalog `lab` into a folder, as pip would."""
+    """Install a distribution with the catalog `lab` in a folder, like pip."""
     (folder / "lab.csv").write_text(CATALOG)
     (folder / "lab_catalog.py").write_text(MODULES[way].format(path=str(folder / "lab.csv")))
     info = folder / "lab_catalog-1.0.dist-info"

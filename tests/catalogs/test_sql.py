@@ -42,26 +42,26 @@ SECRETS = (PASSWORD, "se%20cret", "cret%2F")
 
 @pytest.fixture
 def location(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A catalog `lab` with one entry, which the environment puts in force."""
+    """A catalog `lab` with one entry, activated by the environment."""
     append_rows(f"{database}#lab", [row("lab.A")])
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{database}#lab")
     return f"{database}#lab"
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be as a process that starts now."""
+    """Forget all catalogs, like a new process."""
     monkeypatch.setattr(registry, "_reads", {})
     monkeypatch.setattr(backends, "_backends", {})
     monkeypatch.setattr(backends, "_sidecars", {})
     monkeypatch.setattr(connections, "_away", {})
 
 
-def test_it_is_in_force_and_its_table_is_that_of_a_catalog(location: str) -> None:
+def test_a_catalog_in_a_database_is_active_and_has_the_same_table(location: str) -> None:
     assert resolve("assembly", "lab.A").catalog == "lab"
     assert list(get_catalog("lab")["identifier"]) == ["lab.A"]
 
 
-def test_what_another_process_adds_is_found_at_the_next_look_up(location: str) -> None:
+def test_the_next_lookup_finds_an_entry_that_another_process_added(location: str) -> None:
     assert resolve("assembly", "lab.A")
     program = (
         "import sys; from brainio.catalogs import append_rows\n"
@@ -72,7 +72,7 @@ def test_what_another_process_adds_is_found_at_the_next_look_up(location: str) -
     assert resolve("assembly", "lab.New").catalog == "lab"
 
 
-def test_nothing_is_read_again_while_nothing_changes(location: str) -> None:
+def test_an_unchanged_catalog_is_not_read_again(location: str) -> None:
     assert registry.listing("lab") is registry.listing("lab")
 
 
@@ -85,13 +85,13 @@ def test_a_database_holds_several_catalogs(database: str, monkeypatch: pytest.Mo
         add_catalog(f"{database}#three")
 
 
-def test_a_catalog_is_called_as_its_database_unless_it_is_named() -> None:
+def test_the_default_name_of_a_catalog_is_that_of_its_database() -> None:
     found = named_sources("sqlite:////data/lab.db,postgresql://me@db.lab.org/neuro?sslmode=require,sqlite:///a.db#b")
     assert [source.identifier for source in found] == ["lab", "neuro", "b"]
     assert source_from("sqlite:////data/lab.db", "mine").identifier == "mine"
 
 
-def test_a_relative_path_of_a_file_is_taken_from_the_working_folder(
+def test_a_relative_path_is_resolved_against_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -109,30 +109,30 @@ def test_a_relative_path_of_a_file_is_taken_from_the_working_folder(
         *("postgresql:///", "postgresql://me:secret@[/lab", "postgresql://me:secret@host/lab#a b"),
     ],
 )
-def test_what_names_no_catalog_in_a_database_is_refused(location: str) -> None:
+def test_a_url_without_a_catalog_in_a_database_is_refused(location: str) -> None:
     with pytest.raises(CatalogError) as caught:
         add_catalog(location)
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_an_error_and_none_is_made(tmp_path: Path) -> None:
+def test_a_missing_sqlite_file_is_an_error_and_not_created(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="there is no database"):
         add_catalog(f"sqlite:///{tmp_path / 'gone.db'}")
     assert not (tmp_path / "gone.db").exists()
 
 
-def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "lab.db").write_text("identifier,lookup_type\n" * 100)
     with pytest.raises(CatalogError, match="file is not a database"):
         add_catalog(f"sqlite:///{tmp_path / 'lab.db'}")
 
 
-def test_a_database_without_tables_of_ours_is_an_error_for_readers(postgres: Postgres) -> None:
+def test_a_database_without_brainio_tables_is_an_error_for_readers(postgres: Postgres) -> None:
     with pytest.raises(CatalogError, match=r"has no catalog of that name \(it has: none\)"):
         add_catalog(f"{postgres.create_database()}#lab")
 
 
-def test_a_database_that_was_put_in_the_place_of_another_is_seen(tmp_path: Path) -> None:
+def test_a_replaced_database_file_is_read_again(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'lab.db'}"
     append_rows(url, [row("lab.A")])
     backup = (tmp_path / "lab.db").read_bytes()
@@ -153,7 +153,7 @@ def test_a_malformed_row_is_left_out_with_a_warning(location: str) -> None:
         assert add_catalog(location) == "lab"
 
 
-def test_an_away_server_leaves_what_was_read_and_one_warning(
+def test_entries_stay_available_with_one_warning_while_the_server_is_down(
     own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"{own_postgres.create_database()}#lab"
@@ -184,7 +184,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
         "DELETE FROM brainio_version",
     ],
 )
-def test_tables_that_somebody_damaged_are_an_error_of_ours(location: str, damage: str) -> None:
+def test_damaged_tables_are_a_brainio_error(location: str, damage: str) -> None:
     with connections.changing(parse_database_location(location)) as connection:
         connection.exec_driver_sql(damage)
     with pytest.raises(CatalogError):
@@ -194,7 +194,7 @@ def test_tables_that_somebody_damaged_are_an_error_of_ours(location: str, damage
         assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
 
 
-def test_a_file_whose_json_is_damaged_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_damaged_json_in_a_database_is_a_brainio_error(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'lab.db'}"
     append_rows(url, [row("lab.A", note="x")])
     with connections.changing(parse_database_location(url)) as connection:
@@ -215,9 +215,7 @@ def warnings_while_resolving(identifier: str) -> list[str]:
     ]
 
 
-def test_a_server_that_comes_back_is_asked_again_after_a_minute(
-    own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_is_tried_again_after_a_minute(own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"{own_postgres.create_database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
@@ -231,7 +229,7 @@ def test_a_server_that_comes_back_is_asked_again_after_a_minute(
     assert resolve("assembly", "lab.B").catalog == "lab"
 
 
-def test_offline_no_server_is_asked_and_the_copy_serves(
+def test_the_copy_is_used_offline_without_a_request_to_the_server(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"{postgres.create_database()}#lab"
@@ -268,15 +266,13 @@ def test_a_refused_password_is_not_in_the_error(postgres: Postgres) -> None:
     assert caught.value.__cause__ is None or "wrong" not in repr(caught.value.__cause__)
 
 
-def test_a_driver_that_is_not_installed_is_named_with_the_extra(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_driver_is_an_error_that_names_the_extra(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDriverError, match=r"pip install .*\[sql\]"):
         add_catalog(f"{postgres.create_database()}#lab")
 
 
-def test_tables_are_not_made_without_alembic_and_the_extra_is_named(
+def test_creating_tables_without_alembic_is_an_error_that_names_the_extra(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "alembic", None)
@@ -284,7 +280,7 @@ def test_tables_are_not_made_without_alembic_and_the_extra_is_named(
         append_rows(f"{database}#lab", [row("lab.A")])
 
 
-def test_catalogs_from_the_network_may_name_no_database() -> None:
+def test_a_remote_catalog_cannot_name_a_database() -> None:
     for named in ("sqlite:////data/lab.db", "postgresql://lab.org/lab#lab/cards/a.json"):
         for base in ("https://lab.org/catalogs", "s3://lab/catalogs", "postgresql://lab.org/lab#lab"):
             with pytest.raises(LocationError):
@@ -293,7 +289,7 @@ def test_catalogs_from_the_network_may_name_no_database() -> None:
             parse_location(named)
 
 
-def test_a_catalog_on_a_server_names_no_place_on_this_machine_and_one_in_a_file_does(tmp_path: Path) -> None:
+def test_only_a_catalog_in_a_local_file_may_name_local_files(tmp_path: Path) -> None:
     server = backend_of("postgresql://me:secret@db.lab.org/lab").base
     for place in ("/etc/passwd", "file:///etc/passwd", "~/x.nc", "memory://x", "files/a.nc"):
         with pytest.raises(LocationError) as caught:
@@ -334,7 +330,7 @@ def stimulus_set(folder: Path) -> StimulusSet:
     return made
 
 
-def test_a_card_that_is_gone_is_found_by_the_check(location: str) -> None:
+def test_the_check_finds_a_missing_card(location: str) -> None:
     append_rows(location, [row("lab.B", card="cards/assembly/lab.B.json")])
     assert "card-gone" not in [problem.code for problem in check_catalog("lab", files="none").problems]
     assert "card-gone" in [problem.code for problem in check_catalog("lab", files="sizes").problems]
@@ -347,7 +343,7 @@ def _look_up(location: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="frameworks of macOS do not survive a fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_a_forked_process_and_its_parent_both_go_on(location: str) -> None:
+def test_a_forked_process_and_its_parent_can_both_use_the_database(location: str) -> None:
     _look_up(location)
     processes = [multiprocessing.get_context("fork").Process(target=_look_up, args=(location,)) for _ in range(3)]
     for process in processes:

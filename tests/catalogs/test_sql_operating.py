@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_shows_commands_that_run(postgres: Postgres, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_run(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.create_database()
     append_rows(tmp_path / "my_lab.csv", [row("lab.A", own_column="x")])
     add_publication(tmp_path / "my_lab.csv", {"publication": "doe2026"})
@@ -42,7 +42,7 @@ def test_the_page_shows_commands_that_run(postgres: Postgres, tmp_path: Path) ->
 
 @pytest.fixture
 def reader(postgres: Postgres) -> str:
-    """The catalog `lab` with one entry, as somebody sees it who may only read."""
+    """The catalog `lab` with one entry, for a role with read permission only."""
     url = postgres.create_database()
     append_rows(f"{url}#lab", [row("lab.A")])
     postgres.run("psql", url, "-c", "CREATE ROLE looker LOGIN PASSWORD 'x'")
@@ -50,7 +50,7 @@ def reader(postgres: Postgres) -> str:
     return f"postgresql://looker:x@{url.rpartition('@')[2]}#lab"
 
 
-def test_whoever_may_only_select_reads_and_does_not_write(postgres: Postgres, reader: str) -> None:
+def test_a_role_with_select_permission_reads_but_cannot_write(postgres: Postgres, reader: str) -> None:
     add_catalog(reader)
     assert resolve("assembly", "lab.A").catalog == "lab"
     with pytest.raises(CatalogError, match="permission denied"):

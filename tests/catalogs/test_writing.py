@@ -1,4 +1,4 @@
-"""Catalogs on this machine and on S3: a change is atomic and leaves all other rows as they are."""
+"""Catalogs in local files and on S3: a change is atomic and leaves all other rows unchanged."""
 
 import csv
 import json
@@ -37,8 +37,8 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path, moto_s3: MotoS3) -> 
 
 
 @pytest.fixture
-def in_use(catalog: CatalogSource) -> CatalogSource:
-    """The same with two versions of an entry, and in force."""
+def active_catalog(catalog: CatalogSource) -> CatalogSource:
+    """An active catalog with two versions of an entry."""
     catalog.backend.check_writable()
     writing.add_entry(catalog, [row("lab.A")])
     writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
@@ -63,7 +63,7 @@ def rows_of(catalog: CatalogSource) -> list[dict[str, str]]:
     return list(csv.DictReader(text_of(catalog).splitlines()))
 
 
-def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(catalog: CatalogSource) -> None:
+def test_a_missing_catalog_is_created_and_rows_are_appended(catalog: CatalogSource) -> None:
     assert catalog.backend.read_current() is None
     catalog.backend.check_writable()
     append_rows(catalog, [row("lab.A")])
@@ -78,15 +78,15 @@ def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(cata
     [(row("lab.A", sha1="b" * 40), CatalogError), (row("lab.C", lookup_type="movie"), CatalogRowError)],
 )
 def test_rows_that_cannot_be_added_change_nothing(
-    in_use: CatalogSource, bad: dict[str, str], error: type[CatalogError]
+    active_catalog: CatalogSource, bad: dict[str, str], error: type[CatalogError]
 ) -> None:
-    before = text_of(in_use)
+    before = text_of(active_catalog)
     with pytest.raises(error):
-        append_rows(in_use, [row("lab.New"), bad])
-    assert text_of(in_use) == before
+        append_rows(active_catalog, [row("lab.New"), bad])
+    assert text_of(active_catalog) == before
 
 
-def test_a_text_that_is_no_catalog_is_left_as_it_is(catalog: CatalogSource, moto_s3: MotoS3) -> None:
+def test_an_invalid_catalog_is_unchanged(catalog: CatalogSource, moto_s3: MotoS3) -> None:
     catalog.backend.check_writable()
     for body, message in ((b"a,b\n1,2\n", "is not a catalog"), (b"\xff\xfe", "is not UTF-8")):
         if catalog.location == ON_S3:
@@ -103,7 +103,7 @@ def test_a_text_that_is_no_catalog_is_left_as_it_is(catalog: CatalogSource, moto
 
 
 def meddling(server: MotoS3, times: int) -> Callable[[str], str]:
-    """Add a row, but have somebody else add one of their own before it is written, so many times."""
+    """Add a row while another writer adds rows before each of the first attempts to write."""
     calls = []
 
     def change(text: str) -> str:
@@ -116,7 +116,7 @@ def meddling(server: MotoS3, times: int) -> Callable[[str], str]:
     return change
 
 
-def test_a_catalog_on_s3_that_changed_meanwhile_is_read_again_and_nobodys_rows_are_lost(moto_s3: MotoS3) -> None:
+def test_concurrent_changes_of_a_catalog_on_s3_lose_no_rows(moto_s3: MotoS3) -> None:
     moto_s3.create_bucket("lab-bucket")
     source = CatalogSource("lab", ON_S3)
     csv_backend(source).rewrite(meddling(moto_s3, 3))
@@ -128,7 +128,7 @@ def test_a_catalog_on_s3_that_changed_meanwhile_is_read_again_and_nobodys_rows_a
     ]
 
 
-def test_a_catalog_on_s3_that_always_changes_is_given_up_and_says_how_to_go_on(
+def test_a_constantly_changing_catalog_on_s3_is_an_error_with_the_next_step(
     moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_remote, "_PATIENCE", 0)
@@ -138,9 +138,9 @@ def test_a_catalog_on_s3_that_always_changes_is_given_up_and_says_how_to_go_on(
     assert "lab.Mine" not in text_of(CatalogSource("lab", ON_S3))
 
 
-def test_an_entry_that_was_added_on_s3_is_found_by_the_same_process(in_use: CatalogSource) -> None:
+def test_an_entry_added_on_s3_is_found_by_the_same_process(active_catalog: CatalogSource) -> None:
     assert "lab.New" not in brainio.list_assemblies()
-    append_rows(in_use, [row("lab.New")])
+    append_rows(active_catalog, [row("lab.New")])
     assert "lab.New" in brainio.list_assemblies()
 
 
@@ -184,7 +184,7 @@ def test_setting_cells_changes_these_and_no_other_row(
         assert after_text == text
 
 
-def test_rows_of_a_catalog_that_does_not_exist_are_not_amended(catalog: CatalogSource) -> None:
+def test_rows_of_a_missing_catalog_are_not_amended(catalog: CatalogSource) -> None:
     with pytest.raises(CatalogError, match=r"the catalog .* does not exist"):
         amend_rows(catalog, lambda _: {"card": "c.json"})
     assert catalog.backend.read_current() is None
@@ -205,33 +205,37 @@ def test_malformed_rows_blank_lines_and_unknown_columns_survive_a_change_of_othe
     ]
 
 
-def test_a_new_version_supersedes_the_current_one_in_the_same_step_and_only_once(in_use: CatalogSource) -> None:
+def test_a_new_version_supersedes_the_current_one_in_the_same_step_and_only_once(active_catalog: CatalogSource) -> None:
     statuses = [("lab.A", "", "superseded"), ("lab.A", "2", ""), ("lab.B", "", "")]
-    assert [(listed["identifier"], listed["version"], listed["status"]) for listed in rows_of(in_use)] == statuses
-    writing.add_entry(in_use, [row("lab.A")])  # what is there already makes nothing else superseded
-    assert [(listed["identifier"], listed["version"], listed["status"]) for listed in rows_of(in_use)] == statuses
+    assert [
+        (listed["identifier"], listed["version"], listed["status"]) for listed in rows_of(active_catalog)
+    ] == statuses
+    writing.add_entry(active_catalog, [row("lab.A")])  # adding the same entry again supersedes nothing
+    assert [
+        (listed["identifier"], listed["version"], listed["status"]) for listed in rows_of(active_catalog)
+    ] == statuses
 
 
-def test_the_history_of_an_identifier_is_all_its_versions(in_use: CatalogSource) -> None:
+def test_the_history_of_an_identifier_is_all_its_versions(active_catalog: CatalogSource) -> None:
     assert [(entry.version, entry.status) for entry in history("lab.A")] == [("", "superseded"), ("2", "current")]
     assert resolve("assembly", "lab.A", version="").file("nc").sha1 == "a" * 40  # type: ignore[union-attr]
     with pytest.raises(EntryLookupError, match=r"lab\.None"):
         history("lab.None")
 
 
-def test_a_deprecated_entry_has_a_reason_and_a_successor_and_stays(in_use: CatalogSource) -> None:
+def test_a_deprecated_entry_stays_with_a_reason_and_a_successor(active_catalog: CatalogSource) -> None:
     amended = deprecate("lab.A", "Two neuroids are swapped.", successor="lab.B")
     assert [(entry.version, entry.status, entry.successor) for entry in amended] == [("2", "deprecated", "lab.B")]
     entry = resolve("assembly", "lab.A")
     assert entry == amended[0]
     assert entry.card == "cards/assembly/lab.A@2.json"
-    assert card_of(in_use, entry.card) == {
+    assert card_of(active_catalog, entry.card) == {
         "identifier": "lab.A",
         "lookup_type": "assembly",
         "version": "2",
         "status_reason": "Two neuroids are swapped.",
     }
-    assert [listed["status"] for listed in rows_of(in_use)] == ["superseded", "deprecated", ""]
+    assert [listed["status"] for listed in rows_of(active_catalog)] == ["superseded", "deprecated", ""]
 
 
 def card_of(catalog: CatalogSource, place: str) -> object:
@@ -240,27 +244,27 @@ def card_of(catalog: CatalogSource, place: str) -> object:
     return json.loads(read_whole(parse_location(f"{catalog.location.rpartition('/')[0]}/{place}"), 10_000))
 
 
-def test_the_other_facts_of_a_card_are_kept_when_a_reason_is_written(in_use: CatalogSource) -> None:
-    in_use.backend.sidecars.write_card("cards/mine.json", b'{"identifier": "lab.B", "shape": [3]}')
-    amend_rows(in_use, lambda listed: {"card": "cards/mine.json"} if listed["identifier"] == "lab.B" else {})
+def test_adding_a_reason_keeps_the_other_facts_of_a_card(active_catalog: CatalogSource) -> None:
+    active_catalog.backend.sidecars.write_card("cards/mine.json", b'{"identifier": "lab.B", "shape": [3]}')
+    amend_rows(active_catalog, lambda listed: {"card": "cards/mine.json"} if listed["identifier"] == "lab.B" else {})
     deprecate("lab.B", "Old.")
-    assert card_of(in_use, "cards/mine.json") == {"identifier": "lab.B", "shape": [3], "status_reason": "Old."}
+    assert card_of(active_catalog, "cards/mine.json") == {"identifier": "lab.B", "shape": [3], "status_reason": "Old."}
 
 
-def test_a_card_that_cannot_be_read_is_not_overwritten(in_use: CatalogSource) -> None:
-    in_use.backend.sidecars.write_card("cards/mine.json", b"[")
-    amend_rows(in_use, lambda listed: {"card": "cards/mine.json"} if listed["identifier"] == "lab.B" else {})
-    before = text_of(in_use)
+def test_a_card_that_cannot_be_read_is_not_overwritten(active_catalog: CatalogSource) -> None:
+    active_catalog.backend.sidecars.write_card("cards/mine.json", b"[")
+    amend_rows(active_catalog, lambda listed: {"card": "cards/mine.json"} if listed["identifier"] == "lab.B" else {})
+    before = text_of(active_catalog)
     with pytest.raises(CatalogError, match=r"cards/mine\.json.*cannot be read"):
         deprecate("lab.B", "Old.")
-    assert text_of(in_use) == before
+    assert text_of(active_catalog) == before
 
 
-def test_a_dry_run_of_deprecating_changes_nothing(in_use: CatalogSource) -> None:
-    before = text_of(in_use)
+def test_a_dry_run_of_deprecating_changes_nothing(active_catalog: CatalogSource) -> None:
+    before = text_of(active_catalog)
     (entry,) = deprecate("lab.A", "Old.", version="", dry_run=True)
     assert (entry.version, entry.status) == ("", "deprecated")
-    assert text_of(in_use) == before
+    assert text_of(active_catalog) == before
     assert resolve("assembly", "lab.A", version="").status == "superseded"
 
 
@@ -274,12 +278,12 @@ def test_a_dry_run_of_deprecating_changes_nothing(in_use: CatalogSource) -> None
     ],
 )
 def test_what_cannot_be_deprecated_changes_nothing(
-    in_use: CatalogSource, keywords: dict[str, Any], error: type[Exception]
+    active_catalog: CatalogSource, keywords: dict[str, Any], error: type[Exception]
 ) -> None:
-    before = text_of(in_use)
+    before = text_of(active_catalog)
     with pytest.raises(error):
         deprecate("lab.A", **keywords)
-    assert text_of(in_use) == before
+    assert text_of(active_catalog) == before
 
 
 def test_nothing_is_written_beside_a_catalog_out_of_its_folder(catalog: CatalogSource, tmp_path: Path) -> None:
@@ -288,8 +292,8 @@ def test_nothing_is_written_beside_a_catalog_out_of_its_folder(catalog: CatalogS
     assert not (tmp_path / "card.json").exists()
 
 
-def test_whoever_reads_a_catalog_on_s3_sees_whole_rows_only(in_use: CatalogSource) -> None:
+def test_whoever_reads_a_catalog_on_s3_sees_whole_rows_only(active_catalog: CatalogSource) -> None:
     for number in range(5):
-        append_rows(in_use, [row(f"lab.N{number}", license="CC0-1.0")])
-        read_listing("lab", text_of(in_use), in_use.location)
-    assert len(rows_of(in_use)) == 8
+        append_rows(active_catalog, [row(f"lab.N{number}", license="CC0-1.0")])
+        read_listing("lab", text_of(active_catalog), active_catalog.location)
+    assert len(rows_of(active_catalog)) == 8

@@ -1,4 +1,4 @@
-"""Promises of `brainio cache`, run as a person runs it on a cache that was filled from an S3 server."""
+"""The command `brainio cache`, with a cache that was filled from an S3 server."""
 
 import json
 import os
@@ -30,7 +30,7 @@ DAY = 24 * 3600.0
 
 @pytest.fixture
 def home(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache, with the stimulus set and the assembly of a lab whose catalog is in force for commands."""
+    """The cache with the stimulus set and the assembly of a lab, whose catalog is active."""
     lab.publish_stimuli()
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab.catalog))
@@ -60,7 +60,7 @@ def used_long_ago(home: Path, name: str, seconds: float) -> None:
 
 
 def left(home: Path) -> list[str]:
-    """Return kind and, of files, the ending of everything that is in the cache, sorted."""
+    """Return the sorted kinds of all items in the cache, with the suffixes of files."""
     items = [item for item in list_items(home) if item.kind != "ref"]
     return sorted(" ".join([item.kind, *(Path(name).suffix for name in item.names)]) for item in items)
 
@@ -88,7 +88,7 @@ def test_where_names_the_folders_their_sizes_and_the_free_space(
     assert "no such folder" in lines[3]
 
 
-def test_a_cache_that_was_never_used_is_empty_and_sound(tmp_path: Path) -> None:
+def test_an_unused_cache_is_empty_and_undamaged(tmp_path: Path) -> None:
     for command in ("ls", "verify", "prune"):
         done = brainio("cache", command)
         assert (done.returncode, done.stdout) == (0, "")
@@ -110,7 +110,7 @@ def test_ls_lists_files_with_their_entries_the_most_recently_used_first(home: Pa
     assert re.fullmatch(r"4 items, \d+\.\d kB: (content|unpacked) .*\n", done.stderr)
 
 
-def test_ls_speaks_json_to_programs(home: Path) -> None:
+def test_ls_prints_json_for_programs(home: Path) -> None:
     records = json.loads(brainio("cache", "ls", "--json").stdout)
     (record,) = (record for record in records if record["names"] == ["assy_lab_Doe2026.nc"])
     path = file_of(home, "*.nc")
@@ -128,7 +128,7 @@ def test_ls_shows_file_names_if_no_active_catalog_lists_the_file(home: Path) -> 
     assert shown.count("stimulus_lab_Doe2026.zip  ") == 2  # the archive and its unpacked members
 
 
-def test_a_file_of_an_earlier_version_is_listed_with_it(lab: Lab, home: Path, tmp_path: Path) -> None:
+def test_a_file_of_an_earlier_version_is_listed_with_its_version(lab: Lab, home: Path, tmp_path: Path) -> None:
     body = assembly_file(tmp_path) + b"2"
     lab.publish("assy_v2.nc", body, "NeuroidAssembly", "lab.Old", version="2", status="superseded")
     lab.publish("assy_v3.nc", body + b"3", "NeuroidAssembly", "lab.Old", version="3", status="current")
@@ -136,7 +136,7 @@ def test_a_file_of_an_earlier_version_is_listed_with_it(lab: Lab, home: Path, tm
     assert "lab.Old version 2 (nc)  " in brainio("cache", "ls").stdout
 
 
-def test_verify_finds_all_sound_as_it_was_fetched(home: Path) -> None:
+def test_verify_finds_no_damage_in_fetched_files(home: Path) -> None:
     done = brainio("cache", "verify", "--deep")
     assert (done.returncode, done.stdout) == (0, "")
     assert re.fullmatch(r"4 items checked, \d+\.\d kB: all sound\n", done.stderr)
@@ -190,7 +190,7 @@ def test_only_a_deep_verify_reads_unpacked_members(home: Path) -> None:
     assert member.read_text() == "picture one.png"
 
 
-def test_rm_removes_the_files_of_an_identifier_and_says_which(home: Path) -> None:
+def test_rm_removes_the_files_of_an_identifier_and_lists_them(home: Path) -> None:
     size = file_of(home, "*.nc").stat().st_size
     done = brainio("cache", "rm", "lab.Doe2026", "--kind", "assembly", "--json")
     assert done.returncode == 0
@@ -205,7 +205,7 @@ def test_rm_removes_the_files_of_an_identifier_and_says_which(home: Path) -> Non
     assert left(home) == []
 
 
-def test_rm_takes_the_first_digits_of_a_sha1_that_is_in_the_cache(home: Path) -> None:
+def test_rm_accepts_the_first_digits_of_a_cached_sha1(home: Path) -> None:
     digest = file_of(home, "*.nc").parent.name
     assert brainio("cache", "rm", digest[:7].upper()).returncode == 0
     assert "content .nc" not in left(home)
@@ -244,7 +244,7 @@ def test_rm_reports_an_identifier_without_files(home: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["rm", "lab.Doe2026"], ["prune", "--max-size", "0"]])
-def test_a_dry_run_says_the_same_and_removes_nothing(home: Path, arguments: list[str]) -> None:
+def test_a_dry_run_prints_the_same_and_removes_nothing(home: Path, arguments: list[str]) -> None:
     before = sorted(home.rglob("*"))
     would = brainio("cache", *arguments, "--dry-run")
     assert would.stderr.startswith("4 items would be removed, ")
@@ -308,7 +308,7 @@ def test_prune_removes_temporary_folders_of_killed_processes_and_no_others(
     assert join([start(leave_temporary_folder, place)]) == [0]
     (dead,) = place.glob(".brainio.*")
     with temporary_folder(place) as own:
-        assert not dead.exists()  # the next process that makes one removes it as well
+        assert not dead.exists()  # the next process that creates one removes it too
         assert join([start(leave_temporary_folder, place)]) == [0]
         (dead,) = set(place.glob(".brainio.*")) - {own}
         assert brainio("cache", "prune", "--dry-run").stderr == "0 items would be removed, 0 B would be freed\n"

@@ -1,4 +1,4 @@
-"""Promises of `brainio catalog`, run as a person runs it."""
+"""The command `brainio catalog`."""
 
 import json
 from pathlib import Path
@@ -18,20 +18,20 @@ def test_init_lists_its_files_and_the_next_steps(tmp_path: Path, monkeypatch: py
     assert "next: cd my_lab; pip install" in done.stderr
 
 
-def test_init_leaves_a_folder_alone_that_is_there(tmp_path: Path) -> None:
+def test_init_changes_no_existing_folder(tmp_path: Path) -> None:
     (tmp_path / "my_lab").mkdir()
     done = brainio("catalog", "init", "my_lab", "--in", str(tmp_path))
     assert done.returncode == 7
     assert "exists already; nothing was written" in done.stderr
 
 
-def test_check_of_a_sound_catalog_ends_well() -> None:
+def test_check_of_a_valid_catalog_succeeds() -> None:
     done = brainio("catalog", "check", "brainio_demo", "--files", "all")
     assert done.returncode == 0
     assert "no problems" in done.stdout
 
 
-def test_check_takes_the_url_of_a_catalog(tmp_path: Path) -> None:
+def test_check_accepts_the_url_of_a_catalog(tmp_path: Path) -> None:
     (tmp_path / "lab.csv").write_text(
         "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
     )
@@ -41,7 +41,7 @@ def test_check_takes_the_url_of_a_catalog(tmp_path: Path) -> None:
     assert "the catalog 'lab' (0 entries): no problems" in done.stdout
 
 
-def test_check_lists_problems_and_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+def test_check_lists_problems_with_a_separate_exit_code(tmp_path: Path) -> None:
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     row = f"lab.A,assembly,NeuroidAssembly,file,{tmp_path}/gone.nc,{'0' * 40},lab.Nowhere"
     (tmp_path / "lab.csv").write_text(f"{header}\n{row}\n")

@@ -1,4 +1,4 @@
-"""Promises of the command `brainio`, run as a person runs it."""
+"""The command `brainio`: listing, information, help, output and exit codes."""
 
 import contextlib
 import json
@@ -212,7 +212,7 @@ def test_a_pipe_gets_whole_cells() -> None:
     assert "…" not in brainio("list", "assemblies", COLUMNS="40").stdout
 
 
-def test_a_command_that_does_not_exist_is_wrong_usage() -> None:
+def test_an_unknown_command_is_wrong_usage() -> None:
     done = brainio("fetch")
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such command 'fetch'" in done.stderr

@@ -163,7 +163,7 @@ def test_members_and_rows_that_are_validated_do_not_control_the_terminal(lab: Pa
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no undecodable names of files")
-def test_names_of_files_that_are_no_text_are_shown_in_escapes(lab: Path) -> None:
+def test_file_names_that_are_not_text_are_shown_with_escapes(lab: Path) -> None:
     (lab / "folder").mkdir()
     Path(os.fsdecode(b"folder/a\xff\x1b.txt")).write_text("stimulus")
     code, output = run(
@@ -241,7 +241,7 @@ def test_objects_in_a_session_show_no_character_that_controls_the_terminal(lab: 
         ("\U000e0041", r"\U000e0041"),
     ],
 )
-def test_only_characters_that_cannot_be_seen_or_act_are_escaped(text: str, shown: str) -> None:
+def test_only_invisible_and_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
@@ -264,7 +264,7 @@ def test_commands_print_only_through_the_output_module() -> None:
     assert printing == {"output.py: click.echo"}
 
 
-def test_all_loggers_of_the_package_come_from_one_place() -> None:
+def test_one_module_creates_all_loggers() -> None:
     folder = Path(brainio.__file__).parent
     others = {
         "text.py",

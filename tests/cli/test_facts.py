@@ -26,7 +26,7 @@ IN_CARD = {
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of a lab, with two images and what somebody answered to them."""
+    """The working folder of a lab, with two images and the answers of a subject."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "images").mkdir()
     for number in range(2):
@@ -78,7 +78,7 @@ def test_a_malformed_fact_fails_before_anything_is_written(lab: Path, facts: tup
     assert not (lab / "files").exists()
 
 
-def test_two_licences_are_wrong_usage_and_one_that_is_named_twice_is_not(lab: Path) -> None:
+def test_two_different_licences_are_wrong_usage(lab: Path) -> None:
     done = run("package", "stimulus-set", "images", *PUBLISH, "--license", "CC0-1.0", "--fact", "license=MIT")
     assert done.returncode == 2
     assert "--license is 'CC0-1.0', but --fact gives license=MIT" in done.stderr
@@ -105,7 +105,7 @@ def test_the_doi_of_the_command_line_is_cited(lab: Path) -> None:
     assert cited.count("doi.org") == 1
 
 
-def test_a_card_that_is_built_gets_facts_and_keeps_those_that_it_had(lab: Path) -> None:
+def test_a_rebuilt_card_gets_new_facts_and_keeps_old_ones(lab: Path) -> None:
     run("package", "stimulus-set", "images", *PUBLISH, "--license", "CC-BY-4.0", "--species", "Mus musculus")
     run("package", "assembly", *ANSWERS, *PUBLISH)
     in_force = {"BRAINIO_CATALOGS": str(lab / "lab.csv")}

@@ -1,4 +1,4 @@
-"""Promises of `brainio get`, run as a person runs it against an S3 server."""
+"""The command `brainio get`, with an S3 server."""
 
 import json
 import os
@@ -18,11 +18,11 @@ from tests.servers import S3Static
 
 @pytest.fixture
 def three(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A lab whose catalog is in force for commands: a stimulus set `lab.Doe2026` and three assemblies `lab.Doe<n>`."""
+    """A lab with an active catalog: a stimulus set `lab.Doe2026` and three assemblies `lab.Doe<n>`."""
     lab.publish_stimuli()
     body = assembly_file(tmp_path)
     for number in range(3):
-        # bytes after the end of an HDF5 file do no harm, and make each file another
+        # HDF5 ignores bytes after its end; here they make each file unique
         lab.publish(f"assy_{number}.nc", body + bytes([number]), "NeuroidAssembly", f"lab.Doe{number}")
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab.catalog))
     return lab
@@ -37,7 +37,7 @@ def parts(stdout: str) -> set[tuple[str, str]]:
 STIMULI = {("lab.Doe2026", "csv"), ("lab.Doe2026", "zip"), ("lab.Doe2026", "folder")}
 
 
-def test_get_prints_where_the_files_are_and_nothing_else_on_stdout() -> None:
+def test_get_prints_only_the_paths_of_files_on_stdout() -> None:
     done = brainio("get", "modelfest.Carney1999", "--json")
     assert done.returncode == 0, done.stderr
     records = json.loads(done.stdout)
@@ -50,7 +50,7 @@ def test_get_prints_where_the_files_are_and_nothing_else_on_stdout() -> None:
     assert all(Path(record["path"]).exists() for record in records)
 
 
-def test_several_identifiers_come_with_their_stimuli_each_file_once(three: Lab) -> None:
+def test_several_identifiers_are_fetched_with_their_stimuli_once(three: Lab) -> None:
     done = brainio("get", "lab.Doe0", "lab.Doe2", "--json")
     assert done.returncode == 0, done.stderr
     assert parts(done.stdout) == {("lab.Doe0", "nc"), ("lab.Doe2", "nc")} | STIMULI
@@ -63,7 +63,7 @@ def test_a_catalog_without_identifiers_is_fetched_whole(three: Lab) -> None:
     assert parts(done.stdout) == {(f"lab.Doe{number}", "nc") for number in range(3)} | STIMULI
 
 
-def test_of_a_catalog_one_kind_can_be_fetched(three: Lab) -> None:
+def test_one_kind_of_entries_of_a_catalog_can_be_fetched(three: Lab) -> None:
     assert parts(brainio("get", "--catalog", "lab", "--kind", "stimulus_set", "--json").stdout) == STIMULI
 
 
@@ -92,13 +92,13 @@ def test_a_dry_run_lists_missing_files_and_fetches_nothing(three: Lab, tmp_path:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--kind", "assembly"], ["--catalog", "lab", "--version", "1"]])
-def test_to_name_nothing_is_wrong_usage(arguments: list[str]) -> None:
+def test_get_without_identifiers_is_wrong_usage(arguments: list[str]) -> None:
     done = brainio("get", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "identifier" in done.stderr
 
 
-def test_when_some_fail_all_others_are_fetched_and_printed(three: Lab) -> None:
+def test_failed_entries_do_not_stop_fetching_and_printing_the_others(three: Lab) -> None:
     del three.server.objects["lab-bucket", "assy_0.nc"]
     three.server.objects["lab-bucket", "assy_1.nc"] = b"wrong bytes"
     done = brainio("get", "lab.Doe0", "lab.Doe1", "lab.Doe2", "lab.Nobody", "--json")
@@ -131,7 +131,7 @@ def test_an_unavailable_entry_has_the_exit_code_of_its_error(identifier: str, co
     assert "Traceback" not in done.stderr
 
 
-def test_wrong_bytes_have_an_exit_code_of_their_own(three: Lab) -> None:
+def test_wrong_bytes_have_a_separate_exit_code(three: Lab) -> None:
     three.server.objects["lab-bucket", "assy_1.nc"] = b"not these"
     done = brainio("get", "lab.Doe1", "--json")
     assert done.returncode == 6
@@ -139,15 +139,13 @@ def test_wrong_bytes_have_an_exit_code_of_their_own(three: Lab) -> None:
     assert done.stderr.count("error: the nc file of assembly lab.Doe1: ") == 1
 
 
-def test_files_of_one_identifier_that_fail_in_several_ways_are_some_of_many(three: Lab) -> None:
+def test_an_identifier_with_several_kinds_of_failures_has_the_exit_code_of_many(three: Lab) -> None:
     three.server.objects["lab-bucket", "assy_1.nc"] = b"not these"
     del three.server.objects["lab-bucket", "stimulus_lab_Doe2026.csv"]
     assert brainio("get", "lab.Doe1").returncode == 9
 
 
-def test_a_missing_file_of_a_single_entry_has_the_exit_code_of_transfers_however_it_is_named(
-    three: Lab, tmp_path: Path
-) -> None:
+def test_a_missing_file_of_one_entry_always_has_the_exit_code_of_transfers(three: Lab, tmp_path: Path) -> None:
     three.publish("stimulus_lab_One.csv", b"stimulus_id,filename\n1,a.png\n", "StimulusSet", "lab.One")
     three.publish("stimulus_lab_One.zip", b"", identifier="lab.One")
     del three.server.objects["lab-bucket", "stimulus_lab_One.zip"]
@@ -173,14 +171,14 @@ def test_files_missing_offline_have_their_own_exit_code_and_are_not_requested(th
     assert three.server.requests == []
 
 
-def test_a_cache_that_cannot_be_written_has_an_exit_code_of_its_own(three: Lab, tmp_path: Path) -> None:
+def test_an_unwritable_cache_has_a_separate_exit_code(three: Lab, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     done = brainio("get", "lab.Doe0", BRAINIO_HOME=str(tmp_path / "file" / "cache"))
     assert (done.returncode, done.stdout) == (10, "")
     assert "set BRAINIO_HOME" in done.stderr
 
 
-def test_an_archive_that_may_not_be_unpacked_leaves_all_else_as_it_is(three: Lab) -> None:
+def test_a_refused_archive_leaves_all_other_files_unchanged(three: Lab) -> None:
     three.publish("stimulus_lab_Bad.csv", b"stimulus_id,filename\n1,a.png\n", "StimulusSet", "lab.Bad")
     three.publish("stimulus_lab_Bad.zip", b"no archive", identifier="lab.Bad")
     done = brainio("get", "lab.Bad", "lab.Doe0", "--json")
@@ -214,7 +212,7 @@ def test_one_progress_bar_counts_all_files_on_a_terminal(three: Lab) -> None:
     assert b"%|" not in done.stdout
 
 
-def test_sizes_are_asked_for_where_no_catalog_states_them(s3_static: S3Static) -> None:
+def test_missing_sizes_are_requested_from_the_server(s3_static: S3Static) -> None:
     body = b"not these"
     s3_static.objects["brainscore-storage", "brainio-brainscore/assy_dicarlo_MajajHong2015.nc"] = body
     done = brainio("get", "dicarlo.MajajHong2015", "--dry-run", "--json")

@@ -1,4 +1,4 @@
-"""What the commands `history` and `deprecate` print and change."""
+"""The commands `brainio history` and `brainio deprecate`."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ ROW = {
 
 @pytest.fixture
 def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A catalog in force with two versions of one entry, and another entry."""
+    """An active catalog with two versions of one entry, and another entry."""
     path = tmp_path / "lab.csv"
     source = CatalogSource("lab", str(path))
     add_entry(source, [ROW])
@@ -84,7 +84,7 @@ def test_deprecate_without_a_reason_is_wrong_usage(catalog: Path) -> None:
     assert brainio("deprecate", "lab.Doe2026", "--reason", "").returncode == 7
 
 
-def test_a_successor_that_leads_back_is_refused(catalog: Path) -> None:
+def test_a_circular_successor_is_refused(catalog: Path) -> None:
     before = catalog.read_text()
     done = brainio("deprecate", "lab.Doe2026", "--reason", "r", "--successor", "lab.Doe2026")
     assert (done.returncode, catalog.read_text()) == (3, before)

@@ -1,4 +1,4 @@
-"""Arguments that no file system, URL or catalog takes are errors of this package, whichever command gets them."""
+"""Every command answers invalid paths, URLs and identifiers with a `BrainioError`."""
 
 from pathlib import Path
 
@@ -76,6 +76,6 @@ def test_a_malformed_catalog_url_is_a_catalog_error(url: str) -> None:
         source_from(url)
 
 
-def test_a_location_with_half_of_a_character_is_a_location_error() -> None:
+def test_a_location_with_a_lone_surrogate_is_a_location_error() -> None:
     with pytest.raises(LocationError, match=r"holds the lone surrogate U\+DCFF"):
         parse_location("files/\udcff", base="/data")

@@ -1,4 +1,4 @@
-"""Ctrl-C ends every command with one line and exit code 130, also while modules are imported."""
+"""Ctrl-C ends every command with one line and exit code 130, even during imports."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Promises of `brainio package`, run as a contributor runs it."""
+"""The command `brainio package`."""
 
 import json
 from pathlib import Path

@@ -17,7 +17,7 @@ SET = (*PUBLISH, "--stimulus-set", "lab.Doe2026")
 
 
 def run(*arguments: str) -> Result:
-    """Run the command in this process: a process of its own takes a second."""
+    """Run the command in this process, which saves a second."""
     return CliRunner().invoke(main, arguments)
 
 
@@ -149,7 +149,7 @@ def test_columns_of_a_parquet_table_keep_their_types(lab: Path) -> None:
     assert times["when"].dtype.kind == "M"
 
 
-def test_a_column_with_the_name_of_its_dimension_loads_under_its_own_name(lab: Path) -> None:
+def test_a_column_with_the_name_of_its_dimension_keeps_its_name(lab: Path) -> None:
     assert package_rates("neuroid,area\n007,V4\n008,\n")[0] == 0
     brainio.add_catalog(lab / "lab.csv")
     assembly = brainio.get_assembly("lab.Doe2026")

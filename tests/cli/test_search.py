@@ -1,4 +1,4 @@
-"""What the command `search` prints."""
+"""The command `brainio search`."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from tests.cli.command import brainio
 
 
-def test_search_prints_a_line_for_each_hit_with_why_and_the_line_that_loads_it() -> None:
+def test_search_prints_each_hit_with_its_matches_and_the_line_that_loads_it() -> None:
     done = brainio("search", "macaque", "V1", "natural images", "--kind", "assembly")
     assert (done.returncode, done.stderr) == (0, "")
     summary, header, _, line = done.stdout.splitlines()
@@ -28,7 +28,7 @@ def test_search_with_json_prints_everything() -> None:
     }
 
 
-def test_search_with_facets_prints_counts_alone() -> None:
+def test_search_with_facets_prints_only_counts() -> None:
     done = brainio("search", "--region", "IT", "--region", "V2", "--year", "2013-2019", "--facets")
     assert done.returncode == 0, done.stderr
     summary, *lines = done.stdout.splitlines()
@@ -38,7 +38,7 @@ def test_search_with_facets_prints_counts_alone() -> None:
     assert "dicarlo" in facets["lab"]
 
 
-def test_search_takes_all_filters_and_pages() -> None:
+def test_search_accepts_all_filters_and_pages() -> None:
     filters = (
         "--species",
         "monkey",

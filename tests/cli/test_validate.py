@@ -1,4 +1,4 @@
-"""Promises of `brainio validate`, run as a person runs it."""
+"""The command `brainio validate`."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_the_type_of_every_column_is_shown_and_stated_for_programs(folder: Path)
     assert json.loads(brainio("validate", str(folder), "--json").stdout)[0]["columns"] == types
 
 
-def test_errors_are_a_table_and_an_exit_code_of_their_own(folder: Path) -> None:
+def test_errors_are_a_table_with_a_separate_exit_code(folder: Path) -> None:
     (folder / "a.txt").unlink()
     done = brainio("validate", str(folder), COLUMNS="80")
     assert done.returncode == 11
@@ -41,7 +41,7 @@ def test_errors_are_a_table_and_an_exit_code_of_their_own(folder: Path) -> None:
     assert done.stderr == f"error: there are errors in stimulus set {folder}\n"
 
 
-def test_warnings_are_no_errors(folder: Path) -> None:
+def test_warnings_do_not_change_the_exit_code(folder: Path) -> None:
     (folder / "b.md").write_text("The old man the boat.")
     (folder / "table.csv").write_text("stimulus_id,filename\na,a.txt\nb,b.md\n")
     done = brainio("validate", str(folder))
@@ -49,7 +49,7 @@ def test_warnings_are_no_errors(folder: Path) -> None:
     assert "WARNINGS\n========\n\nfile-kind-mixed" in done.stdout
 
 
-def test_programs_get_json_of_every_subject(folder: Path, tmp_path: Path) -> None:
+def test_validate_prints_json_of_every_subject(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "recording.nc").write_bytes(b"")
     done = brainio("validate", str(folder), str(tmp_path / "recording.nc"), "--json")
     assert done.returncode == 11

@@ -4,8 +4,8 @@ Create them again with an interpreter in whose environment `brainscore-brainio==
 
     python -m tests.differential.answer_files --peer PYTHON
 
-Without `--peer` only our own pinned answers and `docs/differences.md` are made again. Look at what changed before
-committing it: every change of a pinned answer is a change for users.
+Without `--peer`, only our own pinned answers and `docs/differences.md` are created again. Review the changes before
+committing: every change of a pinned answer is a change for users.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def load(path: Path) -> Answers:
 
 
 def save(path: Path, answers: Answers) -> None:
-    """Write answers, one scenario a line."""
+    """Write answers, one scenario per line."""
     lines = [f"{json.dumps(name)}: {json.dumps(answers[name], sort_keys=True)}" for name in sorted(answers)]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
@@ -51,12 +51,12 @@ def ask(python: str, *arguments: str | Path) -> Answers:
 
 @functools.cache
 def _lookups() -> Answers:
-    # these install a catalog, and which are installed is asked once a process
+    # they install a catalog, and each process looks up installed catalogs once
     return ask(sys.executable, "--theme", "lookups")
 
 
 def ours(name: str) -> Any:
-    """Give this project's answer to one scenario, or to one file that brainscore-brainio wrote."""
+    """Return this project's answer to a scenario or to a file of brainscore-brainio."""
     if name in READERS:
         return answer(READERS[name], FILES)
     function = load_scenarios()[name]
@@ -64,7 +64,7 @@ def ours(name: str) -> Any:
 
 
 def main() -> None:
-    """Make the stored answers again."""
+    """Create the stored answers again."""
     from tests.differential.differences import PAGE, page
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,4 +1,4 @@
-"""Say in few words where two plain answers differ."""
+"""Describe briefly where two plain answers differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WIDTH = 70
 
 
 def describe(first: Any, second: Any) -> tuple[str, str]:
-    """Give for each of two plain answers what the other one does not say."""
+    """Return for each of two plain answers the facts that the other one lacks."""
     leaves = list(_leaves(first, second, ()))
     shown = leaves[:_LEAVES]
     more = f"; {len(leaves) - _LEAVES} more" if len(leaves) > _LEAVES else ""

@@ -1,7 +1,7 @@
-"""Every scenario in which brainio answers otherwise than brainscore-brainio 1.1.0: why, and what to write instead.
+"""Every scenario with another answer than brainscore-brainio 1.1.0, with the reason and the replacement.
 
-`pinned_answers.json` holds what brainio answers in each. `docs/differences.md` is made of this table by
-`python -m tests.differential.answer_files`.
+`pinned_answers.json` has the answers of brainio. `python -m tests.differential.answer_files` creates
+`docs/differences.md` from this table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HEAD = Path(__file__).with_name("differences_head.md")
 
 @dataclass(frozen=True)
 class Difference:
-    """Why one scenario differs, and what to write where the earlier answer is wanted."""
+    """Why a scenario differs, and the code that gives the earlier answer."""
 
     reason: str
     instead: str
@@ -39,7 +39,7 @@ DIFFERENCES = _table()
 
 
 def page() -> str:
-    """Give the text of `docs/differences.md`."""
+    """Return the text of `docs/differences.md`."""
     from tests.differential.answer_files import PEER_ANSWERS, PINNED, load
 
     theirs, ours = load(PEER_ANSWERS), load(PINNED)

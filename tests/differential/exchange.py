@@ -1,6 +1,6 @@
-"""Files that one implementation writes and the other reads: netCDF both ways, pickles of brainscore-brainio here.
+"""Files that one implementation writes and the other reads: netCDF in both directions, pickles in one.
 
-`data/` holds the files that brainscore-brainio 1.1.0 wrote.
+`data/` has the files of brainscore-brainio 1.1.0.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def write_files(folder: Path) -> None:
 
 
 def reader(name: str) -> Callable[[Path], Any]:
-    """Give the function that reads one of the files."""
+    """Return the function that reads one of the files."""
     cls = WRITTEN[name][0]
     stimuli = {"stimulus_set_identifier": "lab.Set", "stimulus_set": stimulus_set()} if name == "recording" else {}
     return lambda folder: cls.from_files(folder / f"{name}.nc", **stimuli)
 
 
 def unpickler(name: str) -> Callable[[Path], Any]:
-    """Give the function that reads one of the pickles."""
+    """Return the function that reads one of the pickles."""
     return lambda folder: pickle.loads((folder / f"{name}.pkl").read_bytes())
 
 

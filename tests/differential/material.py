@@ -1,4 +1,4 @@
-"""What scenarios work on: a recording, a stimulus set and their files, each small enough to know by heart.
+"""Data of the scenarios: a small recording, a stimulus set and their files.
 
 Results are typed loosely: the scenarios run with two versions of the same interface.
 """
@@ -16,7 +16,7 @@ from brainio.stimuli import StimulusSet
 
 
 def coordinates(times: bool = False) -> dict[str, Any]:
-    """Give the coordinates of the recording."""
+    """Return the coordinates of the recording."""
     coords: dict[str, Any] = {
         "stimulus_id": ("presentation", ["a", "b", "a", "c"]),
         "repetition": ("presentation", [0, 0, 1, 0]),
@@ -32,7 +32,7 @@ def coordinates(times: bool = False) -> dict[str, Any]:
 
 
 def recording(cls: Any = NeuroidAssembly, times: bool = False, dtype: Any = float, **kwargs: Any) -> Any:
-    """Give four presentations of three stimuli (`a` twice) to three neuroids, without attrs unless given."""
+    """Return four presentations of three stimuli (`a` twice) to three neuroids, without attrs unless given."""
     shape = (4, 3, 2) if times else (4, 3)
     dims = ["presentation", "neuroid", "time_bin"][: len(shape)]
     values = (np.arange(np.prod(shape)) * 7 % 11).reshape(shape).astype(dtype)
@@ -40,20 +40,20 @@ def recording(cls: Any = NeuroidAssembly, times: bool = False, dtype: Any = floa
 
 
 def described(**kwargs: Any) -> Any:
-    """Give the recording with the attrs of a loaded one."""
+    """Return the recording with the attrs of a loaded one."""
     attrs = {"identifier": "lab.A", "stimulus_set_identifier": "lab.Set", "stimulus_set": stimulus_set()}
     return recording(attrs=attrs, **kwargs)
 
 
 def gappy() -> Any:
-    """Give the recording with one missing value."""
+    """Return the recording with one missing value."""
     array = recording()
     array.values[1, 2] = np.nan
     return array
 
 
 def behavior(cls: Any, **coords: Any) -> Any:
-    """Give one value for each presentation of the given coordinates."""
+    """Return one value for each presentation of the given coordinates."""
     size = len(next(iter(coords.values())))
     return cls(
         np.arange(float(size)), coords={k: ("presentation", v) for k, v in coords.items()}, dims=["presentation"]
@@ -61,12 +61,12 @@ def behavior(cls: Any, **coords: Any) -> Any:
 
 
 def plain_array() -> Any:
-    """Give an array of xarray with two coordinates a dimension and no index."""
+    """Return an array of xarray with two coordinates a dimension and no index."""
     return recording(xr.DataArray)
 
 
 def spike_times() -> Any:
-    """Give five spikes of two neuroids."""
+    """Return five spikes of two neuroids."""
     return SpikeTimesAssembly(
         np.array([0.1, 0.25, 0.3, 1.5, 2.0]),
         coords={"neuroid_id": ("event", ["n0", "n0", "n1", "n1", "n0"]), "presentation": ("event", [0, 0, 0, 1, 1])},
@@ -75,7 +75,7 @@ def spike_times() -> Any:
 
 
 def stimulus_set() -> Any:
-    """Give a set of three stimuli."""
+    """Return a set of three stimuli."""
     table = StimulusSet(
         [
             {"stimulus_id": "a", "object_name": "dog", "size": 1.5},

@@ -1,7 +1,7 @@
-"""Turn what a scenario returns into plain data, so that answers under two versions of all libraries can be compared.
+"""Convert results of scenarios to plain data, so that results with different library versions can be compared.
 
-Left out on purpose: the width of text and whether it is held in objects, the tuple of all levels that stands for an
-index (levels are listed one by one), the last digits of numbers, and which kind of error was raised.
+Ignores the width and the dtype of text, the tuple of all levels of an index (levels are listed one by one), the last
+digits of numbers, and the kind of an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ABSENT = "<absent>"
 
 
 def plain(value: Any) -> Any:
-    """Give JSON-able data that says what a value is."""
+    """Return data for JSON that describe a value."""
     if isinstance(value, xr.DataArray):
         return _array(value)
     if isinstance(value, pd.DataFrame):
@@ -79,7 +79,7 @@ def _values(values: np.ndarray) -> dict[str, Any]:
 
 
 def _levels(array: xr.DataArray) -> dict[Any, xr.DataArray]:
-    """Give all coordinates, in place of each whole multi-index its levels."""
+    """Return all coordinates, with the levels of each multi-index in place of the index."""
     coords: dict[Any, xr.DataArray] = {}
     for name in array.coords:
         coordinate = array.coords[name]

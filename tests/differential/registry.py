@@ -1,4 +1,4 @@
-"""The register of scenarios: a promise in words, and a small function that shows it.
+"""The registry of scenarios. Each has a guarantee in words, and a small function that demonstrates it.
 
 A scenario uses only the interface that this project and brainscore-brainio 1.1.0 share, so that it runs with either.
 """
@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-# A scenario takes nothing, or the path of an empty folder that it may write to.
+# A scenario takes no argument, or the path of an empty writable folder.
 Scenario = Callable[..., Any]
 SCENARIOS: dict[str, Scenario] = {}
 THEMES = (
@@ -31,19 +31,19 @@ THEMES = (
 
 
 def scenario(promise: str, function: Scenario) -> None:
-    """Register a function under the promise that it shows."""
+    """Register a function under the guarantee that it demonstrates."""
     if promise in SCENARIOS:
         raise ValueError(f"two scenarios promise {promise!r}; give one another name")
     SCENARIOS[promise] = function
 
 
 def load_scenarios() -> dict[str, Scenario]:
-    """Import all themes and give the scenarios, in the order of the themes, by name."""
+    """Import all themes, and return the scenarios by name in the order of the themes."""
     for theme in THEMES:
         importlib.import_module(f"tests.differential.scenarios.{theme}")
     return SCENARIOS
 
 
 def theme_of(function: Scenario) -> str:
-    """Name the theme that a scenario belongs to."""
+    """Return the theme of a scenario."""
     return function.__module__.rpartition(".")[2]

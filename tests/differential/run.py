@@ -2,9 +2,9 @@
 
     PYTHON tests/differential/run.py [--files FOLDER] [--write FOLDER] [--theme NAME]
 
-It needs numpy, pandas, xarray and `brainio`, this one or brainscore-brainio 1.1.0: whichever is installed for PYTHON.
-`--write` puts the netCDF files of that `brainio` into a folder first; `--files` says which folder of netCDF files is
-to be read, and answers only those scenarios that read them. `--theme` answers the scenarios of one module only.
+PYTHON needs numpy, pandas, xarray and either this `brainio` or brainscore-brainio 1.1.0. `--write` first writes the
+netCDF files of that `brainio` to a folder. `--files` runs only the scenarios that read netCDF files, with those of a
+folder. `--theme` runs only the scenarios of one module.
 """
 
 from __future__ import annotations

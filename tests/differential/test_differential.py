@@ -50,12 +50,12 @@ def test_the_page_of_differences_is_up_to_date() -> None:
 
 
 @needs_peer
-def test_the_stored_answers_are_what_the_peer_says_today() -> None:
+def test_the_stored_answers_equal_current_ones_of_the_peer() -> None:
     assert ask(PEER, "--files", FILES) | ask(PEER) == THEIRS
 
 
 @needs_peer
-def test_the_peer_reads_our_files_as_its_own(tmp_path: Path) -> None:
+def test_the_peer_reads_our_files_like_its_own(tmp_path: Path) -> None:
     write_files(tmp_path)
     answers = ask(PEER, "--files", tmp_path)
     assert {name: answers[name] for name in FILE_READERS} == {name: THEIRS[name] for name in FILE_READERS}

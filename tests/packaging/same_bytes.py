@@ -22,7 +22,7 @@ from brainio.stimuli import StimulusSet
 
 NAME = "lab.Doe2026"
 STIMULI, REPETITIONS, NEUROIDS = 40, 3, 30
-# A pixel: a file that is stored as it is.
+# A pixel: a file that is stored without compression.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0000003010100c9fe92"
     "ef0000000049454e44ae426082"
@@ -54,7 +54,7 @@ def stimuli(folder: Path) -> StimulusSet:
 
 
 def recording(shown: StimulusSet) -> NeuronRecordingAssembly:
-    """Make responses with coordinates of every kind; none is drawn, so that no generator has to be the same."""
+    """Create responses with coordinates of every kind, without a random generator."""
     presentations, neuroids = np.arange(STIMULI * REPETITIONS), np.arange(NEUROIDS)
     values = np.sin(presentations[:, None, None] % STIMULI * 1.7 + neuroids[:, None]) + presentations[:, None, None] / 3
     values = (values + np.arange(4) * 0.1).astype(np.float32)

@@ -17,12 +17,10 @@ from brainio.packaging import (
 )
 from brainio.stimuli import StimulusSet
 
-NO_UNICODE = pd.Series("\ud800", index=range(100), dtype=object)  # longer than any table: rows take theirs by number
+NO_UNICODE = pd.Series("\ud800", index=range(100), dtype=object)  # longer than any table; row n uses element n
 
 
-def test_the_same_set_gives_the_same_bytes_whatever_the_dates_of_its_files(
-    stimuli: StimulusSet, tmp_path: Path
-) -> None:
+def test_the_same_set_gives_the_same_bytes_with_any_file_dates(stimuli: StimulusSet, tmp_path: Path) -> None:
     first = create_stimulus_zip(stimuli, tmp_path / "first.zip")
     for path in stimuli.stimulus_paths.values():
         os.utime(path, (0, 0))
@@ -58,7 +56,7 @@ def test_compressed_files_are_stored_and_others_deflated(stimuli: StimulusSet, t
 
 
 @pytest.mark.parametrize(("enough", "most"), [(1 << 20, 1 << 26), (1, 1 << 26), (1 << 20, 100), (1, 100)])
-def test_the_archive_is_what_zipfile_writes_and_its_hash_that_of_its_bytes(
+def test_the_archive_equals_that_of_zipfile_and_has_the_correct_hash(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, most: int
 ) -> None:
     monkeypatch.setattr("brainio.packaging.archives._MIN_WRITE", enough)
@@ -80,7 +78,7 @@ def test_the_archive_is_what_zipfile_writes_and_its_hash_that_of_its_bytes(
     assert sha1 == hash_file(tmp_path / "a.zip")
 
 
-def test_the_csv_has_the_columns_in_the_order_of_the_table_and_lines_end_with_a_line_feed(
+def test_the_csv_has_the_columns_of_the_table_in_order_and_lf_line_endings(
     stimuli: StimulusSet, tmp_path: Path
 ) -> None:
     stimuli["note"] = ['a "quoted", one', "naïve", None]
@@ -93,7 +91,7 @@ def test_the_csv_has_the_columns_in_the_order_of_the_table_and_lines_end_with_a_
     assert extract_specific(stimuli) == ["stimulus_id", "object_name", "size_px", "note"]
 
 
-def test_a_source_that_is_gone_is_refused_by_its_stimulus_and_leaves_the_old_archive(
+def test_a_missing_source_is_an_error_that_names_the_stimulus_and_leaves_the_old_archive(
     stimuli: StimulusSet, tmp_path: Path
 ) -> None:
     create_stimulus_zip(stimuli, tmp_path / "a.zip")
@@ -106,13 +104,13 @@ def test_a_source_that_is_gone_is_refused_by_its_stimulus_and_leaves_the_old_arc
     assert [path.name for path in tmp_path.iterdir() if ".zip" in path.name] == ["a.zip"]
 
 
-def test_a_stimulus_without_a_path_is_refused_by_its_id(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_stimulus_without_a_path_is_an_error_that_names_its_id(stimuli: StimulusSet, tmp_path: Path) -> None:
     stimuli.stimulus_paths = {key: path for key, path in stimuli.stimulus_paths.items() if key != "s2"}
     with pytest.raises(PackagingError, match="'s2'"):
         create_stimulus_zip(stimuli, tmp_path / "a.zip")
 
 
-def test_text_that_is_no_unicode_leaves_the_old_table(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_text_with_lone_surrogates_leaves_the_old_table(stimuli: StimulusSet, tmp_path: Path) -> None:
     create_stimulus_csv(stimuli, tmp_path / "a.csv")
     before = (tmp_path / "a.csv").read_bytes()
     with pytest.raises(PackagingError, match=r"column 'note': found the lone surrogate U\+D800"):
@@ -120,7 +118,7 @@ def test_text_that_is_no_unicode_leaves_the_old_table(stimuli: StimulusSet, tmp_
     assert (tmp_path / "a.csv").read_bytes() == before
 
 
-def test_a_set_that_cannot_be_written_whole_leaves_none_of_its_files(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file_of_the_set(stimuli: StimulusSet, tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="the lone surrogate"):
         package_stimulus_set_locally(stimuli.assign(note=NO_UNICODE), "lab.Doe2026", tmp_path / "made")
     assert list(tmp_path.glob("made/*")) == []

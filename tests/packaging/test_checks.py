@@ -28,7 +28,7 @@ def refusal(stimuli: StimulusSet, folder: Path, identifier: str = "lab.Doe2026")
     return str(caught.value)
 
 
-def test_all_problems_are_said_at_once(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(stimuli: StimulusSet, tmp_path: Path) -> None:
     wrong = stimuli.assign(stimulus_id="same", Hue=1)
     message = refusal(wrong, tmp_path, "lab/Doe")
     assert all(word in message for word in ("'lab/Doe'", "'Hue'", "'same'"))
@@ -39,7 +39,7 @@ def test_a_missing_key_column_is_refused(stimuli: StimulusSet, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("bad", [None, "", 3, float("nan")])
-def test_an_id_that_is_no_text_is_refused(stimuli: StimulusSet, tmp_path: Path, bad: object) -> None:
+def test_an_id_that_is_not_text_is_refused(stimuli: StimulusSet, tmp_path: Path, bad: object) -> None:
     wrong = stimuli.assign(stimulus_id=pd.Series(["s0", bad, "s2"], dtype=object))
     assert "row 1" in refusal(wrong, tmp_path)
 
@@ -62,11 +62,11 @@ def test_names_that_would_overwrite_each_other_are_refused(
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/a.png", "b/../../a.png", "a\0.png", "a\\b.png", ""])
-def test_names_that_lead_out_of_the_folder_are_refused(stimuli: StimulusSet, tmp_path: Path, name: str) -> None:
+def test_names_outside_the_folder_are_refused(stimuli: StimulusSet, tmp_path: Path, name: str) -> None:
     assert "is not allowed in an archive" in refusal(stimuli.assign(filename=[name, "b.png", "c.png"]), tmp_path)
 
 
-def test_a_class_that_is_no_assembly_class_is_refused(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+def test_an_unknown_assembly_class_is_refused(assembly: NeuroidAssembly, tmp_path: Path) -> None:
     for name in ("DataFrame", "StimulusMergeAssemblyLoader", "os"):
         with pytest.raises(UnknownClassError, match=name):
             package_data_assembly(None, assembly, "lab.Doe2026", "lab.Doe2026", name, bucket_name=tmp_path / "store")
@@ -88,12 +88,12 @@ def test_presentations_of_unknown_stimuli_are_refused_by_id(
 
 
 @pytest.mark.parametrize("name", ["dicarlo.MajajHong2015", "lab.Doe20", "lab.Doe2020.public"])
-def test_the_naming_convention_holds(name: str) -> None:
+def test_file_names_of_the_naming_convention_are_accepted(name: str) -> None:
     check_naming_convention(name)
 
 
 @pytest.mark.parametrize("name", ["", "hvm", "lab.hvm", "Lab.Doe2020", "lab1.Doe2020", "lab..Doe2020"])
-def test_the_naming_convention_refuses(name: str) -> None:
+def test_other_file_names_are_refused_by_the_naming_convention(name: str) -> None:
     with pytest.raises(PackagingError, match="<lab>"):
         check_naming_convention(name)
 

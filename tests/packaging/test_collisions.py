@@ -1,4 +1,4 @@
-"""Columns of a stimulus set whose names the assembly uses otherwise are refused, reported, and never mistaken."""
+"""Columns of a stimulus set that collide with other names of the assembly are refused or reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = {"region": ["sky", "sea", "sky"], "animal": ["cat", "dog", "cat"], "su
 
 @pytest.fixture
 def colliding(stimuli: StimulusSet) -> StimulusSet:
-    """Stimuli that show animals in regions; the neuroids of `assembly` have a region, too."""
+    """Stimuli with a column `region`, which is also a coordinate of the neuroids of `assembly`."""
     return stimuli.assign(**COLUMNS)
 
 
@@ -68,7 +68,7 @@ def loaded_with(stimuli: StimulusSet, assembly: NeuroidAssembly, folder: Path) -
     return NeuroidAssembly.from_files(folder / "assembly.nc", stimulus_set_identifier=NAME, stimulus_set=stimuli)
 
 
-def test_loading_a_collision_keeps_the_coordinate_and_reports_once_where_the_column_is(
+def test_loading_a_collision_keeps_the_coordinate_and_warns_once(
     colliding: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     with pytest.warns(
@@ -83,7 +83,7 @@ def test_loading_a_collision_keeps_the_coordinate_and_reports_once_where_the_col
         loaded_with(colliding, assembly, tmp_path)
 
 
-def test_loading_reports_values_of_the_same_presentations_that_differ_and_none_that_agree(
+def test_loading_reports_only_values_that_differ(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     sizes = [4, 5, 6, 4, 5, 6]
@@ -94,7 +94,7 @@ def test_loading_reports_values_of_the_same_presentations_that_differ_and_none_t
         loaded_with(stimuli, assembly.assign_coords(size_px=("presentation", [*sizes[:5], 7])), tmp_path)
 
 
-def test_animals_in_pictures_are_no_recorded_animals(
+def test_animals_in_pictures_do_not_count_as_recorded_animals(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     shown = stimuli.assign(animal=COLUMNS["animal"], subject=COLUMNS["subject"])

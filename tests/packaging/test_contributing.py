@@ -44,7 +44,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 # --------------------------------------------------------------------------- raw files
 
 
-def test_two_files_that_are_named_as_one_id_are_both_named(images: Path, tmp_path: Path) -> None:
+def test_two_files_for_one_id_are_an_error_that_names_both(images: Path, tmp_path: Path) -> None:
     written(images, "a.txt", "not the stimulus")
     table = written(tmp_path, "stimuli.csv", "stimulus_id\na\nb\n")
     with pytest.raises(PackagingError, match=r"'a.png', 'a.txt'.* in a column 'filename'"):
@@ -53,7 +53,7 @@ def test_two_files_that_are_named_as_one_id_are_both_named(images: Path, tmp_pat
     assert read_stimuli(with_names, images).get_stimulus("a").name == "a.png"
 
 
-def test_a_link_that_leads_nowhere_is_a_missing_file(images: Path, tmp_path: Path) -> None:
+def test_a_broken_link_is_a_missing_file(images: Path, tmp_path: Path) -> None:
     (images / "c.png").symlink_to(tmp_path / "moved.png")
     with pytest.raises(PackagingError, match=r"\[file-missing\].*c\.png"):
         package_stimulus_set(tmp_path / "lab.csv", read_stimuli(images), NAME, tmp_path / "store")
@@ -81,19 +81,19 @@ def test_lists_in_a_column_are_refused(images: Path, tmp_path: Path) -> None:
         ("stimulus_id,filename\na,a.png\nb,Mühle.png\n".encode("latin-1"), "line 3 is not UTF-8"),
     ],
 )
-def test_a_table_from_a_spreadsheet_says_what_to_change(images: Path, content: bytes, message: str) -> None:
+def test_a_spreadsheet_table_is_an_error_that_names_the_fix(images: Path, content: bytes, message: str) -> None:
     (images / "table.csv").write_bytes(content)
     with pytest.raises(PackagingError, match=message):
         read_stimuli(images)
 
 
-def test_dimensions_must_have_names_of_their_own(tmp_path: Path) -> None:
+def test_dimensions_must_have_distinct_names(tmp_path: Path) -> None:
     np.save(tmp_path / "rates.npy", np.ones((3, 3)))
     with pytest.raises(PackagingError, match="a name is repeated: 'presentation', 'presentation'"):
         read_recording(tmp_path / "rates.npy", dims=["presentation", "presentation"])
 
 
-def test_all_faults_of_the_tables_of_coordinates_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_coordinate_tables_are_reported_at_once(tmp_path: Path) -> None:
     np.save(tmp_path / "rates.npy", np.ones((2, 2, 2)))
     trials = written(tmp_path, "trials.csv", "stimulus_id,depth\na,1\nb,2\n")
     neurons = written(tmp_path, "neurons.csv", "neuroid_id,depth\nn1,1\nn2,2\n")
@@ -106,7 +106,7 @@ def test_all_faults_of_the_tables_of_coordinates_are_told_at_once(tmp_path: Path
     assert "Fix: correct the path" in message
 
 
-def test_a_file_of_another_kind_is_told_which_kinds_there_are(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_an_error_that_lists_the_supported_kinds(tmp_path: Path) -> None:
     np.savez(tmp_path / "rates.npz", rates=np.ones(2))
     with pytest.raises(PackagingError, match=r"expected: a \.nc, \.npy, \.csv or \.parquet file"):
         read_recording(tmp_path / "rates.npz")
@@ -115,7 +115,7 @@ def test_a_file_of_another_kind_is_told_which_kinds_there_are(tmp_path: Path) ->
 # --------------------------------------------------------------------------- assemblies
 
 
-def test_what_no_file_can_hold_is_told_with_all_other_problems(tmp_path: Path) -> None:
+def test_values_that_no_file_can_store_are_reported_with_all_other_problems(tmp_path: Path) -> None:
     shown = {
         "stimulus_id": ("presentation", ["a", ""]),
         "bad name": ("presentation", [1, 2]),
@@ -133,7 +133,7 @@ def test_what_no_file_can_hold_is_told_with_all_other_problems(tmp_path: Path) -
     assert "[type-unstorable] values: found float16" in message
 
 
-def test_a_mixed_column_that_loading_joins_in_again_needs_no_place_in_the_file(
+def test_a_mixed_column_of_the_stimulus_set_is_not_stored_in_the_assembly(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     mixed = stimuli.assign(note=pd.Series([1, "x", 2.5], dtype=object))
@@ -144,7 +144,7 @@ def test_a_mixed_column_that_loading_joins_in_again_needs_no_place_in_the_file(
     assert made["cls"] == "NeuronRecordingAssembly"
 
 
-def test_metadata_that_differ_from_the_listed_set_are_told(
+def test_metadata_that_differ_from_the_listed_set_are_reported(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "store")
@@ -158,7 +158,7 @@ def test_metadata_that_differ_from_the_listed_set_are_told(
 
 
 @pytest.mark.parametrize("part", ["csv", "zip"])
-def test_a_listed_file_that_is_gone_is_stored_again(stimuli: StimulusSet, tmp_path: Path, part: str) -> None:
+def test_a_missing_listed_file_is_stored_again(stimuli: StimulusSet, tmp_path: Path, part: str) -> None:
     catalog, store = tmp_path / "lab.csv", tmp_path / "store"
     package_stimulus_set(catalog, stimuli, NAME, store)
     listed = catalog.read_bytes()
@@ -173,7 +173,7 @@ def test_a_listed_file_that_is_gone_is_stored_again(stimuli: StimulusSet, tmp_pa
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_version_of_an_object_that_is_gone_is_an_error(stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3) -> None:
+def test_a_missing_object_version_is_an_error(stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3) -> None:
     moto_s3.create_bucket("lab", versioning=True)
     catalog = tmp_path / "lab.csv"
     made = package_stimulus_set(catalog, stimuli, NAME, "lab")
@@ -183,7 +183,7 @@ def test_a_version_of_an_object_that_is_gone_is_an_error(stimuli: StimulusSet, t
         package_stimulus_set(catalog, stimuli, NAME, "lab")
 
 
-def test_facts_that_the_catalog_states_otherwise_are_told(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_facts_that_contradict_the_catalog_are_reported(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog, store = tmp_path / "lab.csv", tmp_path / "store"
     add_publication(catalog, {"publication": "doe2026"})
     package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"publication": "doe2026"})
@@ -193,7 +193,7 @@ def test_facts_that_the_catalog_states_otherwise_are_told(stimuli: StimulusSet, 
     assert "publication" not in str(caught[0].message)
 
 
-def test_who_publishes_an_identifier_first_keeps_entry_and_card(
+def test_the_first_publisher_of_an_identifier_keeps_entry_and_card(
     stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3
 ) -> None:
     moto_s3.create_bucket("lab")
@@ -205,31 +205,31 @@ def test_who_publishes_an_identifier_first_keeps_entry_and_card(
             package_stimulus_set(catalog, stimuli.assign(hue=1), NAME, tmp_path / "theirs")
             theirs.extend([catalog.read_bytes(), card.read_bytes()])
 
-    moto_s3.refuse(somebody_is_quicker)  # which refuses nothing
+    moto_s3.refuse(somebody_is_quicker)  # a hook that refuses nothing
     with pytest.raises(PackagingError, match="already, with other bytes"):
         package_stimulus_set(catalog, stimuli, NAME, "lab/ours")
     moto_s3.refuse(None)
     assert [catalog.read_bytes(), card.read_bytes()] == theirs
 
 
-def test_all_facts_that_no_entry_can_have_are_told_at_once(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_all_invalid_facts_are_reported_at_once(stimuli: StimulusSet, tmp_path: Path) -> None:
     facts = {"version": "a b", "sha1": "3"}
     with pytest.raises(PackagingError, match=r"(?s)may not set 'sha1'.*\['version'\] is 'a b'"):
         package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "store", entry_facts=facts)
 
 
-def test_a_folder_is_no_catalog(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_folder_is_refused_as_a_catalog(stimuli: StimulusSet, tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"cannot be read: .*[Dd]irectory.*Pass the path of a CSV file"):
         package_stimulus_set(tmp_path, stimuli, NAME, tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
 
-def test_a_file_in_parts_goes_to_a_bucket_without_versions_and_loads(
+def test_a_multipart_upload_to_a_bucket_without_versions_loads(
     tmp_path: Path, moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moto_s3.create_bucket("lab")
     movie = tmp_path / "movie.mp4"
-    movie.write_bytes(np.random.default_rng(0).bytes(17 << 20))  # one part has 16 MiB
+    movie.write_bytes(np.random.default_rng(0).bytes(17 << 20))  # parts have 16 MiB
     stimuli = StimulusSet({"stimulus_id": ["movie"]})
     stimuli.stimulus_paths = {"movie": movie}
     made = package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, "lab/movies")
@@ -249,7 +249,7 @@ def test_a_catalog_on_s3_is_checked_by_its_url(stimuli: StimulusSet, moto_s3: Mo
 # --------------------------------------------------------------------------- a new catalog
 
 
-def test_a_new_project_ships_the_files_of_all_versions(tmp_path: Path) -> None:
+def test_a_new_project_includes_the_files_of_all_versions(tmp_path: Path) -> None:
     project = new_catalog("my_lab", tmp_path)
     for name in ("files/first.zip", "files/2/second.zip"):
         path = project / "my_lab_catalog" / name
@@ -274,13 +274,13 @@ def test_the_lock_of_a_new_catalog_is_not_committed(stimuli: StimulusSet, tmp_pa
     assert ".lock" not in seen
 
 
-def test_a_lab_may_be_named_as_its_catalog() -> None:
+def test_a_lab_can_have_the_name_of_its_catalog() -> None:
     assert identifier_problems("my_lab2.Doe2026") == []
     assert [problem.code for problem in identifier_problems("My_lab.Doe2026")] == ["identifier-unconventional"]
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_a_publication_key_that_no_table_has_is_refused(stimuli: StimulusSet, tmp_path: Path, dry_run: bool) -> None:
+def test_an_unknown_publication_key_is_refused(stimuli: StimulusSet, tmp_path: Path, dry_run: bool) -> None:
     catalog, store = tmp_path / "lab.csv", tmp_path / "store"
     add_publication(catalog, {"publication": "doe2026"})
     message = r"\['publication'\] is 'doe2025', a key that .*publications\.csv lacks; it has 'doe2026'.*add_publication"
@@ -294,7 +294,7 @@ def test_a_publication_key_that_no_table_has_is_refused(stimuli: StimulusSet, tm
     ("successor", "message"),
     [(NAME, f"form a circle: {NAME} -> {NAME}"), ("lab.Nowhere", "'lab.Nowhere', which no catalog lists")],
 )
-def test_a_successor_is_another_entry_that_is_listed(
+def test_a_successor_must_be_another_listed_entry(
     stimuli: StimulusSet, tmp_path: Path, successor: str, message: str
 ) -> None:
     facts = {"status": "deprecated", "successor": successor}

@@ -1,4 +1,4 @@
-"""A disk that gets full while a netCDF file is written: an error that names the next step, and no partial file."""
+"""A disk that fills up while a netCDF file is written is an error that names the next step. No partial file stays."""
 
 import resource
 import shutil
@@ -19,7 +19,7 @@ NAME = "lab.Doe2026"
 
 
 def recording(presentations: int) -> NeuroidAssembly:
-    """Make 1 kB of noise, which cannot be compressed, for each presentation."""
+    """Create 1 kB of incompressible noise for each presentation."""
     return NeuroidAssembly(
         np.random.default_rng(0).normal(size=(presentations, 128)),
         coords={
@@ -39,7 +39,7 @@ def open_files(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("size", ["1m", "3m", "8m"])
-def test_the_file_that_is_there_stays_and_the_space_is_given_back(tmp_path: Path, size: str, compress: bool) -> None:
+def test_the_existing_file_stays_and_the_space_is_released(tmp_path: Path, size: str, compress: bool) -> None:
     write_netcdf(recording(6), tmp_path / "small.nc")
     with mounted(tmp_path / "disk", size) as disk:
         shutil.copy(tmp_path / "small.nc", disk / "a.nc")
@@ -52,7 +52,7 @@ def test_the_file_that_is_there_stays_and_the_space_is_given_back(tmp_path: Path
         assert open_files(disk) == []
 
 
-def test_what_did_not_fit_is_written_when_room_was_made(tmp_path: Path) -> None:
+def test_a_file_is_written_after_space_was_freed(tmp_path: Path) -> None:
     expected = write_netcdf(recording(2000), tmp_path / "a.nc")
     with mounted(tmp_path / "disk", "6m") as disk:
         (disk / "ballast").write_bytes(bytes(3 << 20))
@@ -62,7 +62,7 @@ def test_what_did_not_fit_is_written_when_room_was_made(tmp_path: Path) -> None:
         assert write_netcdf(recording(2000), disk / "a.nc") == expected
 
 
-def test_a_package_that_does_not_fit_leaves_catalog_and_store_as_they_were(
+def test_a_package_that_does_not_fit_leaves_catalog_and_store_unchanged(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog, files = tmp_path / "lab.csv", tmp_path / "files"
@@ -85,7 +85,7 @@ def test_a_package_that_does_not_fit_leaves_catalog_and_store_as_they_were(
 
 
 def write_within(folder: Path, most: int) -> None:
-    """Write where the system lets no file grow beyond so many bytes, of which the disk knows nothing."""
+    """Write files with a limit on their size (RLIMIT_FSIZE), which the free space of the disk does not show."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     with pytest.raises(PackagingError, match=rf"the netCDF library could not write in {folder} .*a quota used up"):
@@ -94,8 +94,6 @@ def write_within(folder: Path, most: int) -> None:
 
 
 @pytest.mark.parametrize("most", [100_000, 1 << 20, 5_000_000])
-def test_a_limit_that_only_the_library_meets_is_told_and_the_next_file_can_be_written(
-    tmp_path: Path, most: int
-) -> None:
+def test_a_file_size_limit_is_an_error_and_the_next_file_can_be_written(tmp_path: Path, most: int) -> None:
     assert exit_code(start(write_within, tmp_path, most), 60) == 0
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["small.nc"]

@@ -20,7 +20,7 @@ IDS = ["007", "8", "nine"]
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """A folder with a file for each id; one lies deeper, and one file is hidden."""
+    """A folder with a file for each id, one of them in a subfolder, and a hidden file."""
     folder = tmp_path / "images"
     (folder / "deep").mkdir(parents=True)
     for name in ("007.png", "8.png", "deep/nine.png", ".hidden"):
@@ -58,12 +58,12 @@ def test_a_table_finds_files_by_their_column_or_by_the_ids(images: Path, tmp_pat
     assert stimuli["hue"].isna().tolist() == [False, True]
 
 
-def test_a_table_beside_the_stimuli_is_found(images: Path, suffix: str) -> None:
+def test_a_table_next_to_the_stimuli_is_found(images: Path, suffix: str) -> None:
     write(pd.DataFrame({"stimulus_id": ["007"], "filename": ["007.png"]}), images / f"stimuli{suffix}")
     assert read_stimuli(images)["stimulus_id"].tolist() == ["007"]
 
 
-def test_text_of_a_parquet_table_is_objects(tmp_path: Path) -> None:
+def test_text_of_a_parquet_table_has_the_object_dtype(tmp_path: Path) -> None:
     path = write(pd.DataFrame({"stimulus_id": ["a", "b"], "kind": ["x", None]}), tmp_path / "stimuli.parquet")
     stimuli = read_stimuli(path)
     assert stimuli["kind"].dtype == object
@@ -72,7 +72,7 @@ def test_text_of_a_parquet_table_is_objects(tmp_path: Path) -> None:
 
 @pytest.fixture
 def integers() -> pa.Table:
-    """A table of integers with missing values, without the notes of pandas."""
+    """A table of integers with missing values, without the metadata of pandas."""
     counts, codes = pa.array([2**60 + 1, None, 1], pa.int64()), pa.array([2**64 - 1, None, 0], pa.uint64())
     return pa.table({"stimulus_id": IDS, "filename": ["007.png", "8.png", "deep/nine.png"], "n": counts, "code": codes})
 
@@ -90,7 +90,7 @@ def test_integers_with_missing_values_of_a_parquet_table_stay_integers(
         assert stimuli["code"].tolist() == [2**64 - 1, pd.NA, 0]
 
 
-def test_integers_that_a_float_would_round_are_no_coordinate(tmp_path: Path, integers: pa.Table) -> None:
+def test_integers_that_a_float_would_round_are_refused_as_a_coordinate(tmp_path: Path, integers: pa.Table) -> None:
     tables = {"presentation": tmp_path / "trials.parquet"}
     pyarrow.parquet.write_table(integers, tables["presentation"])
     np.save(tmp_path / "rates.npy", np.zeros(3))
@@ -128,7 +128,7 @@ def test_a_column_that_a_table_repeats_is_one_problem(tmp_path: Path) -> None:
         ({"a.parquet": "no parquet"}, "not parquet: "),
     ],
 )
-def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, files: dict[str, str], message: str) -> None:
+def test_an_unreadable_folder_is_an_error_with_the_reason(tmp_path: Path, files: dict[str, str], message: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(PackagingError, match=message):
@@ -153,7 +153,7 @@ def test_a_table_is_a_recording_of_its_rows(tmp_path: Path, suffix: str) -> None
     assert set(answers.coords) == {"stimulus_id", "subject"}
 
 
-def test_a_netcdf_file_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_netcdf_file_is_read_unchanged(tmp_path: Path) -> None:
     shown = {"stimulus_id": ("presentation", IDS)}
     xr.DataArray([1.0, 2.0, 3.0], dims=["presentation"], coords=shown, name="data").to_netcdf(tmp_path / "a.nc")
     recording = read_recording(tmp_path / "a.nc")
@@ -168,7 +168,7 @@ def test_all_tables_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
         read_recording(tmp_path / "rates.npy", dims=["presentation", "neuroid"], coords=tables)
 
 
-def test_dims_that_do_not_fit_an_array_are_counted(tmp_path: Path) -> None:
+def test_a_wrong_number_of_dims_is_an_error_with_both_numbers(tmp_path: Path) -> None:
     np.save(tmp_path / "rates.npy", np.ones((3, 2)))
     with pytest.raises(PackagingError, match=r"2 dimensions, of \(3, 2\) elements, and 1 names: 'presentation'"):
         read_recording(tmp_path / "rates.npy", dims=["presentation"])

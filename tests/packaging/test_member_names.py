@@ -36,7 +36,7 @@ def set_of(folder: Path, *names: str) -> StimulusSet:
 
 
 def publish(folder: Path, names: list[str], members: list[zipfile.ZipInfo]) -> Path:
-    """List a set that was not made by this version of the package: its table names files as `names`."""
+    """List a set from another version of the package, whose table has some names of files."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for number, member in enumerate(members):
@@ -54,9 +54,7 @@ def publish(folder: Path, names: list[str], members: list[zipfile.ZipInfo]) -> P
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_a_packaged_set_passes_the_check_and_loads_whatever_the_spelling_of_its_files(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_packaged_set_with_any_spelling_of_file_names_passes_the_check_and_loads(tmp_path: Path, name: str) -> None:
     package_stimulus_set(tmp_path / "lab.csv", set_of(tmp_path, name, "other.txt"), NAME, tmp_path / "store")
     assert check_catalog(tmp_path / "lab.csv", files="all").problems == ()
     brainio.add_catalog(tmp_path / "lab.csv")
@@ -73,14 +71,14 @@ def member(name: str) -> zipfile.ZipInfo:
 
 
 class _WithoutFlag(zipfile.ZipInfo):
-    """A member whose name is UTF-8 without the flag that says so, as macOS and old versions of zip write it."""
+    """A member with a UTF-8 name but without the UTF-8 flag, as written by macOS and old versions of zip."""
 
     def _encodeFilenameFlags(self) -> tuple[bytes, int]:
         return self.filename.encode(), self.flag_bits & ~0x800
 
 
 class _AsCp437(zipfile.ZipInfo):
-    """A member whose name is in cp437, as Windows writes it."""
+    """A member with a name in cp437, as written by Windows."""
 
     def _encodeFilenameFlags(self) -> tuple[bytes, int]:
         return self.filename.encode("cp437"), self.flag_bits & ~0x800
@@ -106,7 +104,7 @@ def test_published_archives_with_other_spellings_load_and_pass_the_check(tmp_pat
     assert check_catalog(catalog, files="all").problems == ()
     assert [problem.code for problem in validate(NAME).problems] == []
     loaded = brainio.get_stimulus_set(NAME)
-    assert loaded["filename"].tolist() == [name, "other.txt"]  # the table stays as it is published
+    assert loaded["filename"].tolist() == [name, "other.txt"]  # the published table is unchanged
     assert [loaded.get_stimulus(key).read_text() for key in ("s0", "s1")] == ["s0", "s1"]
     assert loaded.present_path("s0") == loaded.get_stimulus("s0")
     loaded.get_stimulus("s0").unlink()
@@ -140,7 +138,7 @@ def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     "names", [("a.txt", "./a.txt"), (NFC, NFD), ("a.txt", "A.txt"), ("a", "a/b.txt"), ("./a/", "a")]
 )
-def test_two_files_with_names_that_mean_the_same_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_two_files_with_equivalent_names_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
     with pytest.raises(PackagingError, match="member-clash"):
         package_stimulus_set(tmp_path / "lab.csv", set_of(tmp_path, *names), NAME, tmp_path / "store")
 
@@ -152,7 +150,7 @@ def test_files_of_a_folder_are_found_in_either_form_of_unicode(tmp_path: Path) -
     assert validate(tmp_path).ok
 
 
-def test_a_name_that_exists_as_it_is_means_that_member() -> None:
+def test_an_exact_name_has_priority_over_other_spellings() -> None:
     names = MemberNames([NFC, NFD, "b/a.txt"])
     assert (names.find(NFC), names.find(NFD), names.find("./b/a.txt"), names.find("c")) == (NFC, NFD, "b/a.txt", None)
-    assert names.find(f"./{NFC}") is None  # it could be either
+    assert names.find(f"./{NFC}") is None  # the name is ambiguous

@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(deadline=None)  # the first example also pays for imports
 @given(st.lists(TEXT, min_size=1, max_size=5))
-def test_text_comes_back_as_str(folder: Path, values: list[str]) -> None:
+def test_text_loads_as_str(folder: Path, values: list[str]) -> None:
     read = stored(np.array(values, dtype=object), folder)
     assert read.dtype == object
     assert read.tolist() == values
@@ -53,7 +53,7 @@ def test_text_comes_back_as_str(folder: Path, values: list[str]) -> None:
         hnp.array_shapes(max_dims=3),
     )
 )
-def test_values_come_back_with_their_type(folder: Path, values: np.ndarray) -> None:
+def test_values_load_with_their_type(folder: Path, values: np.ndarray) -> None:
     write_netcdf(DataAssembly(values, dims=[f"d{axis}" for axis in range(values.ndim)]), folder / "v.nc")
     with xr.open_dataarray(folder / "v.nc") as read:
         assert read.dtype == values.dtype
@@ -61,7 +61,7 @@ def test_values_come_back_with_their_type(folder: Path, values: np.ndarray) -> N
         np.testing.assert_array_equal(read.values, values)
 
 
-def test_dates_come_back_to_the_nanosecond(tmp_path: Path) -> None:
+def test_dates_load_with_nanosecond_precision(tmp_path: Path) -> None:
     dates = np.array(["2026-01-01T00:00:00.000000001", "1950-06-01T12:00:00"], dtype="datetime64[ns]")
     np.testing.assert_array_equal(stored(dates, tmp_path), dates)
 
@@ -77,9 +77,7 @@ def test_a_text_of_a_thousand_words_is_stored_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [[1, "a"], [("a",), "b"], ["a\0b", "c"], [True, None]])
-def test_what_has_no_place_in_the_format_is_refused_by_name_before_a_file_exists(
-    tmp_path: Path, values: list[object]
-) -> None:
+def test_unsupported_values_are_refused_by_name_before_a_file_exists(tmp_path: Path, values: list[object]) -> None:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     with pytest.raises(PackagingError, match="'c'"):
@@ -87,7 +85,7 @@ def test_what_has_no_place_in_the_format_is_refused_by_name_before_a_file_exists
     assert not (tmp_path / "c.nc").exists()
 
 
-def test_an_attribute_that_netcdf_does_not_know_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_unsupported_attribute_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="'when'"):
         write_netcdf(DataAssembly([1.0], dims=["x"], attrs={"when": {"a": {1, 2}}}), tmp_path / "a.nc")
 
@@ -129,7 +127,7 @@ def test_a_group_is_appended_to_the_same_file(assembly: NeuroidAssembly, tmp_pat
 
 
 @pytest.mark.parametrize(("group", "message"), [(None, "root"), ("extra", "'extra'"), ("region", "'region'")])
-def test_what_is_there_already_is_refused_by_name_and_the_file_stays(
+def test_an_existing_group_is_refused_by_name_and_the_file_is_unchanged(
     assembly: NeuroidAssembly, tmp_path: Path, group: str | None, message: str
 ) -> None:
     write_netcdf(assembly, tmp_path / "a.nc")
@@ -141,7 +139,9 @@ def test_what_is_there_already_is_refused_by_name_and_the_file_stays(
     assert [path.name for path in tmp_path.iterdir() if ".nc" in path.name] == ["a.nc"]
 
 
-def test_a_reader_of_the_file_that_is_appended_to_sees_the_old_one(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+def test_a_reader_of_a_file_sees_the_old_one_while_a_group_is_appended(
+    assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
     write_netcdf(assembly, tmp_path / "a.nc")
     (tmp_path / "link.nc").hardlink_to(tmp_path / "a.nc")
     before = (tmp_path / "link.nc").read_bytes()
@@ -149,7 +149,7 @@ def test_a_reader_of_the_file_that_is_appended_to_sees_the_old_one(assembly: Neu
     assert (tmp_path / "link.nc").read_bytes() == before != (tmp_path / "a.nc").read_bytes()
 
 
-def test_what_from_files_gives_can_be_written_also_where_attributes_are_none(
+def test_a_loaded_assembly_can_be_written_even_with_attributes_that_are_none(
     assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     sha1 = write_netcdf(assembly, tmp_path / "a.nc")
@@ -158,7 +158,7 @@ def test_what_from_files_gives_can_be_written_also_where_attributes_are_none(
     assert write_netcdf(loaded, tmp_path / "b.nc") == sha1
 
 
-def test_an_assembly_that_dask_has_not_read_yet_can_be_written(
+def test_an_uncomputed_dask_assembly_can_be_written(
     assembly: NeuroidAssembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sha1 = write_netcdf(assembly, tmp_path / "a.nc")

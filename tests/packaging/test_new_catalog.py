@@ -46,13 +46,13 @@ def test_a_new_project_is_installed_extended_and_checked(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["My_Lab", "my-lab", "2lab", "class", "", "../lab"])
-def test_a_name_that_no_package_can_have_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_invalid_package_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CatalogError, match="expected lower-case letters"):
         new_catalog(name, tmp_path / "labs")
     assert not (tmp_path / "labs").exists()
 
 
-def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_folder_is_unchanged(tmp_path: Path) -> None:
     (tmp_path / "my_lab").mkdir()
     with pytest.raises(CatalogError, match="exists already"):
         new_catalog("my_lab", tmp_path)

@@ -1,4 +1,4 @@
-"""Calls that were written against older signatures keep working."""
+"""Calls with older signatures keep working."""
 
 import warnings
 from pathlib import Path
@@ -13,7 +13,7 @@ from brainio.stimuli import StimulusSet
 NAME = "lab.Doe2026"
 
 
-def test_the_oldest_calls_work_and_the_warning_names_what_is_new(
+def test_the_oldest_calls_work_with_a_warning_that_names_the_new_form(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     with warnings.catch_warnings(record=True) as recorded:
@@ -33,7 +33,7 @@ def test_the_oldest_calls_work_and_the_warning_names_what_is_new(
 
 
 @pytest.mark.filterwarnings("error::DeprecationWarning")
-def test_both_names_of_the_catalog_are_equally_good(
+def test_both_names_of_the_catalog_argument_are_accepted(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     package_stimulus_set(  # type: ignore[call-arg]
@@ -63,7 +63,7 @@ def test_a_keyword_under_both_of_its_names_is_an_error(stimuli: StimulusSet, tmp
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("keyword", ["catalog_identifier", "catalog_name"])
-def test_calls_with_the_data_first_may_name_the_catalog(
+def test_calls_with_the_data_first_can_name_the_catalog(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, keyword: str
 ) -> None:
     catalog = tmp_path / "lab.csv"

@@ -1,4 +1,4 @@
-"""Files are hashed while they are written, and errors of the system name the next step."""
+"""Output files are hashed while they are written, and system errors name the next step."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ steps = st.lists(
 
 
 @given(steps, st.sampled_from([1, 5, 1000]), st.sampled_from([0, 7, 1000]))
-def test_whatever_is_written_over_before_it_is_settled_the_file_and_its_hash_are_right(
+def test_file_and_hash_are_correct_after_any_overwriting(
     script: list[tuple[str, bytes, float]], enough: int, most: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +62,7 @@ def test_a_folder_that_is_missing_is_an_error_that_names_it(
         write(data, tmp_path / "missing" / "a")
 
 
-def test_without_a_folder_for_temporary_files_nothing_is_packaged(
+def test_packaging_fails_without_a_folder_for_temporary_files(
     tmp_path: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
@@ -71,7 +71,7 @@ def test_without_a_folder_for_temporary_files_nothing_is_packaged(
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_a_folder_that_may_not_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error_that_explains_it(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "1m") as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with pytest.raises(PackagingError, match=r"Read-only file system.*TMPDIR"):

@@ -34,7 +34,7 @@ def rows(catalog: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(text))
 
 
-def test_a_stimulus_set_goes_to_s3_and_its_rows_into_the_catalog(
+def test_a_stimulus_set_is_stored_on_s3_and_listed_in_the_catalog(
     stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3
 ) -> None:
     client = boto3.client("s3")
@@ -58,7 +58,7 @@ def test_a_stimulus_set_goes_to_s3_and_its_rows_into_the_catalog(
     assert len(body["Body"].read()) == int(table["size"])
 
 
-def test_an_assembly_goes_to_s3_and_its_row_into_the_catalog(
+def test_an_assembly_is_stored_on_s3_and_listed_in_the_catalog(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, moto_s3: MotoS3
 ) -> None:
     boto3.client("s3").create_bucket(Bucket="lab-bucket")
@@ -85,7 +85,7 @@ def test_a_failing_upload_changes_no_catalog(stimuli: StimulusSet, tmp_path: Pat
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_files_beside_the_catalog_are_listed_by_relative_path(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_files_next_to_the_catalog_are_listed_by_relative_path(stimuli: StimulusSet, tmp_path: Path) -> None:
     package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name=tmp_path / "files")
     assert [(row["location_type"], row["location"]) for row in rows(tmp_path / "lab.csv")] == [
         ("file", "files/stimulus_lab_Doe2026.csv"),
@@ -120,7 +120,7 @@ def test_other_bytes_under_a_listed_identifier_are_refused_before_the_upload(
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_no_entry_loses_its_bytes_to_one_whose_files_have_the_same_names(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_an_entry_with_the_same_file_names_overwrites_no_other(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog = tmp_path / "lab.csv"
     package_stimulus_set(catalog, stimuli, "lab.Doe2026_a", bucket_name=tmp_path / "files")
     before = {path: path.read_bytes() for path in (catalog, *(tmp_path / "files").iterdir())}
@@ -133,9 +133,7 @@ def everything(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_no_catalog_and_no_other_catalog_lets_published_bytes_be_overwritten(
-    stimuli: StimulusSet, tmp_path: Path
-) -> None:
+def test_published_bytes_are_never_overwritten_with_or_without_a_catalog(stimuli: StimulusSet, tmp_path: Path) -> None:
     store = tmp_path / "files"
     first = package_stimulus_set(tmp_path / "one.csv", stimuli, NAME, bucket_name=store)
     before = everything(store)
@@ -167,7 +165,7 @@ def test_the_same_bytes_are_not_uploaded_again(stimuli: StimulusSet, tmp_path: P
     assert [row["version_id"] for row in rows(tmp_path / "lab.csv")] == ["", ""]
 
 
-def test_the_result_names_the_bucket_where_the_catalog_lists_the_same_bytes(
+def test_the_result_names_the_listed_bucket_of_the_same_bytes(
     stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3
 ) -> None:
     boto3.client("s3").create_bucket(Bucket="lab-bucket")
@@ -182,7 +180,7 @@ def test_the_result_names_the_bucket_where_the_catalog_lists_the_same_bytes(
     ("facts", "message"),
     [({"status": "foo"}, "status is 'foo'"), ({"sha1": "0" * 40}, "'sha1'"), ({"version": 2}, r"\['version'\] is 2")],
 )
-def test_a_row_that_the_catalog_would_not_take_is_refused_before_the_upload(
+def test_an_invalid_row_is_refused_before_the_upload(
     stimuli: StimulusSet, tmp_path: Path, facts: dict[str, str], message: str
 ) -> None:
     with pytest.raises(PackagingError, match=message):
@@ -191,12 +189,12 @@ def test_a_row_that_the_catalog_would_not_take_is_refused_before_the_upload(
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_the_folder_of_a_catalog_is_made(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_the_folder_of_a_catalog_is_created(stimuli: StimulusSet, tmp_path: Path) -> None:
     package_stimulus_set(tmp_path / "new" / "lab.csv", stimuli, NAME, bucket_name=tmp_path / "files")
     assert len(rows(tmp_path / "new" / "lab.csv")) == 2
 
 
-def test_a_catalog_whose_folder_cannot_be_made_is_refused_before_the_upload(
+def test_a_catalog_folder_that_cannot_be_created_is_refused_before_the_upload(
     stimuli: StimulusSet, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -238,7 +236,7 @@ def test_a_bucket_that_ends_with_the_version_gets_no_second_folder_of_that_name(
     assert (tmp_path / "files" / "2" / "stimulus_lab_Doe2026.csv").is_file()
 
 
-def test_a_version_that_is_not_current_supersedes_no_other(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_version_not_marked_as_current_supersedes_no_other(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog, facts = tmp_path / "lab.csv", {"version": "0.9", "status": "deprecated"}
     package_stimulus_set(catalog, stimuli, NAME, tmp_path / "files")
     package_stimulus_set(catalog, stimuli.assign(hue=1), NAME, tmp_path / "files", entry_facts=facts)
@@ -278,7 +276,7 @@ def test_a_dry_run_lists_all_changes_of_publishing_and_makes_none(
     )
 
 
-def test_a_dry_run_lists_the_files_that_are_stored_already(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_dry_run_lists_the_stored_files(stimuli: StimulusSet, tmp_path: Path) -> None:
     package_stimulus_set(None, stimuli, NAME, tmp_path / "files")
     (tmp_path / "files" / "stimulus_lab_Doe2026.zip").unlink()
     plan = package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "files", dry_run=True)["plan"]
@@ -289,7 +287,7 @@ def test_a_dry_run_lists_the_files_that_are_stored_already(stimuli: StimulusSet,
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_packaging_what_was_loaded_gives_the_same_bytes(
+def test_packaging_loaded_data_gives_the_same_bytes(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog, store = tmp_path / "lab.csv", tmp_path / "files"
@@ -313,7 +311,7 @@ def test_a_set_and_an_assembly_may_share_an_identifier(
     assert [row["lookup_type"] for row in rows(catalog)] == ["stimulus_set", "stimulus_set", "assembly"]
 
 
-def test_a_catalog_in_force_is_named_by_its_identifier(
+def test_an_active_catalog_is_named_by_its_identifier(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,curator\n"
@@ -326,14 +324,14 @@ def test_a_catalog_in_force_is_named_by_its_identifier(
     ]
 
 
-def test_what_is_packaged_is_not_changed(stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path) -> None:
+def test_packaging_does_not_change_its_input(stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path) -> None:
     columns, attrs = list(stimuli.columns), dict(assembly.attrs)
     package_stimulus_set(None, stimuli, NAME, bucket_name=tmp_path)
     package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", bucket_name=tmp_path)
     assert (list(stimuli.columns), dict(assembly.attrs)) == (columns, attrs)
 
 
-def test_metadata_that_loading_joins_in_again_are_not_stored_and_others_are(
+def test_only_metadata_that_loading_does_not_join_are_stored(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     described = assembly.assign_coords(
@@ -355,9 +353,7 @@ def test_extras_are_groups_of_the_file(assembly: NeuroidAssembly, tmp_path: Path
         assert read["b"].values.tolist() == ["x", "y"]
 
 
-def test_a_name_that_a_loaded_assembly_needs_for_itself_is_no_name_of_an_extra(
-    assembly: NeuroidAssembly, tmp_path: Path
-) -> None:
+def test_a_reserved_name_is_refused_as_the_name_of_an_extra(assembly: NeuroidAssembly, tmp_path: Path) -> None:
     extra = DataAssembly([1.0], dims=["bin"])
     for name in ("identifier", "stimulus_set", "stimulus_set_identifier", "data", "a b", "region", "neuroid"):
         with pytest.raises(PackagingError, match=f"the extra '{name}'"):
@@ -381,7 +377,7 @@ def test_a_loaded_extra_is_packaged_as_the_same_bytes(assembly: NeuroidAssembly,
     assert again["sha1"] == first["sha1"]
 
 
-def test_extras_that_loading_put_into_the_attrs_are_packaged_again(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+def test_extras_of_a_loaded_assembly_are_packaged_again(assembly: NeuroidAssembly, tmp_path: Path) -> None:
     extra = DataAssembly([1.0, 2.0], coords={"a": ("bin", [0, 1]), "b": ("bin", ["x", "y"])}, dims=["bin"])
     first = package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", tmp_path, extras={"psth": extra})
     loaded = assembly.assign_attrs(psth=extra)
@@ -390,7 +386,7 @@ def test_extras_that_loading_put_into_the_attrs_are_packaged_again(assembly: Neu
     )
 
 
-def test_a_package_can_be_made_in_a_folder_for_uploading_by_hand(
+def test_a_package_can_be_created_in_a_folder_for_manual_upload(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     made = package_stimulus_set_locally(stimuli, NAME, downloads_path=str(tmp_path / "packaged"))
@@ -401,7 +397,7 @@ def test_a_package_can_be_made_in_a_folder_for_uploading_by_hand(
     assert Path(also["path"]).is_file()
 
 
-def test_upload_to_s3_stores_the_file_whole(tmp_path: Path, moto_s3: MotoS3) -> None:
+def test_upload_to_s3_stores_the_whole_file(tmp_path: Path, moto_s3: MotoS3) -> None:
     client = boto3.client("s3")
     client.create_bucket(Bucket="lab-bucket")
     (tmp_path / "a.bin").write_bytes(b"abc")

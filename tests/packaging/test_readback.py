@@ -104,7 +104,7 @@ NAN_WITH_PAYLOAD = np.array([0x7FF8000000000123, 0xFFF0000000000001], dtype=np.u
     ],
     ids=["NaN with payload", "zeros", "extremes", "float32", "int64", "uint64", "bool"],
 )
-def test_values_come_back_to_the_bit(tmp_path: Path, values: np.ndarray) -> None:
+def test_values_load_bit_for_bit(tmp_path: Path, values: np.ndarray) -> None:
     write_netcdf(array(values), tmp_path / "a.nc")
     loaded = AssemblyLoader(DataAssembly, tmp_path / "a.nc").load()
     assert loaded.dtype == values.dtype
@@ -124,7 +124,7 @@ def test_values_come_back_to_the_bit(tmp_path: Path, values: np.ndarray) -> None
     ],
     ids=["integers", "with missing", "numbers", "truths", "all missing", "text", "dates"],
 )
-def test_objects_come_back_as_the_numbers_that_they_are(tmp_path: Path, before: list[Any], after: np.ndarray) -> None:
+def test_objects_load_as_numbers(tmp_path: Path, before: list[Any], after: np.ndarray) -> None:
     values = np.empty(2, dtype=object)
     values[:] = before
     write_netcdf(array(k=values), tmp_path / "a.nc")
@@ -134,7 +134,7 @@ def test_objects_come_back_as_the_numbers_that_they_are(tmp_path: Path, before: 
 
 
 @pytest.mark.parametrize("unit", ["D", "h", "s", "ms", "us", "ns"])
-def test_dates_and_durations_of_every_unit_come_back_equal(tmp_path: Path, unit: str) -> None:
+def test_dates_and_durations_of_every_unit_load_unchanged(tmp_path: Path, unit: str) -> None:
     dates = np.array(["2026-11-30", "NaT"], dtype=f"M8[{unit}]")
     durations = np.array([36, "NaT"], dtype=f"m8[{unit}]")
     for values in (dates, durations):
@@ -211,7 +211,7 @@ def packaged(assembly: xr.DataArray, folder: Path, **options: Any) -> None:
     )
 
 
-def test_coordinates_that_loading_joins_in_are_compared_as_well(
+def test_coordinates_joined_while_loading_are_compared_too(
     assembly: NeuroidAssembly, stimuli: StimulusSet, tmp_path: Path
 ) -> None:
     joined = assembly.assign_coords(
@@ -226,7 +226,7 @@ def test_coordinates_that_loading_joins_in_are_compared_as_well(
     assert loaded["object_name"].values.tolist() == joined["object_name"].values.tolist()
 
 
-def test_ids_that_the_set_writes_otherwise_are_refused(
+def test_ids_with_another_spelling_than_in_the_set_are_refused(
     assembly: NeuroidAssembly, stimuli: StimulusSet, tmp_path: Path
 ) -> None:
     numbered = assembly.assign_coords(stimulus_id=("presentation", ["1", "2", "3"] * 2))
@@ -244,7 +244,7 @@ def test_extras_are_compared(assembly: NeuroidAssembly, tmp_path: Path) -> None:
     packaged(assembly, tmp_path, extras={"more": extra.assign_coords(k=extra["k"] + 0.0)})
 
 
-def test_a_dry_run_compares_as_well(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+def test_a_dry_run_compares_too(assembly: NeuroidAssembly, tmp_path: Path) -> None:
     wrong = assembly.assign_coords(depth=("neuroid", [0.0, 1.0, 2.0, 3.0]))
     plain = xr.DataArray(wrong).reset_index("neuroid").assign_coords(depth=("neuroid", [0.0, -0.0, 1.0, 2.0]))
     with pytest.raises(PackagingError, match=r"'depth' is -0\.0"):
@@ -263,7 +263,7 @@ def test_lazy_values_are_compared_block_by_block(tmp_path: Path, chunks: dict[st
         check_arrays(tmp_path / "a.nc", {"": xr.DataArray(values, dims=["x", "y"])})
 
 
-def test_reading_back_takes_the_memory_of_blocks(tmp_path: Path) -> None:
+def test_reading_back_needs_memory_for_single_blocks_only(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(200_000, 100)).astype(np.float32)  # 80 MB
     large = xr.DataArray(values, dims=["presentation", "neuroid"], coords={"k": ("presentation", np.arange(200_000))})
     write_netcdf(large, tmp_path / "a.nc", compress=False)
@@ -279,7 +279,7 @@ def status(name: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def test_no_handle_stays_open(tmp_path: Path) -> None:
+def test_no_file_stays_open(tmp_path: Path) -> None:
     write_netcdf(array(k=[1, 2]), tmp_path / "a.nc")
     gc.collect()
     targets = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
@@ -380,7 +380,7 @@ def test_columns_of_every_type_pass_the_check(stimuli: StimulusSet, tmp_path: Pa
 
 
 @pytest.mark.parametrize("rows", [3, 700_000], ids=["read at once", "left in the file"])
-def test_numpy_files_of_another_byte_order_are_packaged_in_that_of_this_machine(tmp_path: Path, rows: int) -> None:
+def test_numpy_files_of_another_byte_order_are_packaged_in_native_order(tmp_path: Path, rows: int) -> None:
     np.save(tmp_path / "rates.npy", np.arange(rows * 4.0).reshape(rows, 4).astype(">f8"))
     rates = read_recording(tmp_path / "rates.npy", dims=["x", "y"])
     assert rates.dtype == np.dtype("=f8")
@@ -389,7 +389,7 @@ def test_numpy_files_of_another_byte_order_are_packaged_in_that_of_this_machine(
     assert loaded.values[-1].tolist() == [rows * 4.0 - 4, rows * 4.0 - 3, rows * 4.0 - 2, rows * 4.0 - 1]
 
 
-def test_validation_finds_the_byte_order_as_well(assembly: NeuroidAssembly) -> None:
+def test_validation_finds_another_byte_order_too(assembly: NeuroidAssembly) -> None:
     found = assembly_problems(assembly.astype(">f4"), NeuroidAssembly)
     assert [problem.code for problem in found] == ["type-unstorable"]
 
@@ -400,7 +400,7 @@ def test_an_array_in_the_attributes_of_a_coordinate_is_not_dropped_silently(tmp_
     refused(before, tmp_path, "attribute 'more' of the coordinate 'k' .* would come back as None; convert or delete it")
 
 
-def test_attributes_of_coordinates_that_the_set_has_as_well_are_kept(
+def test_attributes_of_coordinates_that_are_also_in_the_set_are_kept(
     assembly: NeuroidAssembly, stimuli: StimulusSet, tmp_path: Path
 ) -> None:
     names = xr.DataArray(["object0", "object1", "object2"] * 2, dims=["presentation"], attrs={"long_name": "object"})

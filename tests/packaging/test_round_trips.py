@@ -85,7 +85,7 @@ def values_of_shape(draw: Draw, shape: tuple[int, ...], *, is_hard: bool) -> np.
 
 @st.composite
 def arrays(draw: Draw) -> xr.DataArray:
-    """Draw an array; one in four has parts that a file may lack."""
+    """Draw an array. One in four has parts that a file cannot store."""
     is_hard = draw(st.integers(0, 3)) == 3
     known = GOOD_DIMS + OTHER_DIMS if is_hard else GOOD_DIMS
     dims = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2, unique=True))
@@ -104,7 +104,7 @@ def arrays(draw: Draw) -> xr.DataArray:
 
 
 def as_bits(values: np.ndarray) -> list[Any]:
-    """Return values such that equal lists have the same types and bits, missing ones apart."""
+    """Return values for a comparison of types and bits, except for missing values."""
     if values.dtype.kind == "f":
         return [value if not np.isnan(value) else "missing" for value in values.ravel().tolist()]
     if values.dtype.kind in "mM":
@@ -182,7 +182,7 @@ SETTINGS = settings(
 @SETTINGS
 @given(before=arrays())
 @pytest.mark.filterwarnings("ignore")
-def test_an_array_comes_back_as_it_was_or_is_refused(tmp_path: Path, before: xr.DataArray) -> None:
+def test_an_array_loads_unchanged_or_is_refused(tmp_path: Path, before: xr.DataArray) -> None:
     path = tmp_path / "a.nc"
     path.unlink(missing_ok=True)
     if not outcome(lambda: write_netcdf(before, path)):
@@ -195,9 +195,7 @@ def test_an_array_comes_back_as_it_was_or_is_refused(tmp_path: Path, before: xr.
 @SETTINGS
 @given(before=arrays(), extra=arrays())
 @pytest.mark.filterwarnings("ignore")
-def test_groups_come_back_as_they_were_or_are_refused(
-    tmp_path: Path, before: xr.DataArray, extra: xr.DataArray
-) -> None:
+def test_groups_load_unchanged_or_are_refused(tmp_path: Path, before: xr.DataArray, extra: xr.DataArray) -> None:
     path = tmp_path / "a.nc"
     path.unlink(missing_ok=True)
     if outcome(lambda: write_groups({"": before, "more": extra}, path)):
@@ -209,7 +207,7 @@ def test_groups_come_back_as_they_were_or_are_refused(
 @SETTINGS
 @given(before=arrays())
 @pytest.mark.filterwarnings("ignore")
-def test_a_published_array_comes_back_as_it_was_or_nothing_is_published(tmp_path: Path, before: xr.DataArray) -> None:
+def test_a_published_array_loads_unchanged_or_is_not_published(tmp_path: Path, before: xr.DataArray) -> None:
     folder = tmp_path / "files"
     for path in folder.glob("*"):
         path.unlink()

@@ -1,6 +1,6 @@
 """The same input gives the same bytes: on another day, in another environment, and with another Python.
 
-The environment variable BRAINIO_SECOND_PYTHON names other Pythons that have brainio, separated as in PATH.
+The environment variable BRAINIO_SECOND_PYTHON names other interpreters with brainio, separated like in PATH.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ time_t time(time_t *also) {
 def package(
     folder: Path, environment: dict[str, str] | None = None, python: str = sys.executable, umask: int = 0o022
 ) -> dict[str, object]:
-    """Package in a process of its own, and return what that was done with."""
+    """Package in a separate process, and return the date and versions that it used."""
     done = subprocess.run(
         [python, SCRIPT, folder],
         capture_output=True,
@@ -68,7 +68,7 @@ def package(
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Return the SHA-1 of every file that packaging left, apart from locks."""
+    """Return the SHA-1 of every file that packaging created, except for locks."""
     made = folder / "made"
     paths = [path for path in made.rglob("*") if path.is_file() and not path.name.startswith(".")]
     found = {path.relative_to(made).as_posix(): hashlib.sha1(path.read_bytes()).hexdigest() for path in paths}
@@ -138,7 +138,7 @@ def test_another_python_gives_the_same_bytes(
 
 
 def require_alike(first: Path, second: Path) -> None:
-    """Two netCDF files differ in nothing but what the library says of itself, its length, and checksums over it."""
+    """Check that two netCDF files differ only in the version of the library, its length and its checksums."""
     with netCDF4.Dataset(first) as ours, netCDF4.Dataset(second) as theirs:
         assert described(ours) == described(theirs)
         for name in ours.variables:
@@ -151,7 +151,7 @@ def require_alike(first: Path, second: Path) -> None:
 
 
 def described(dataset: netCDF4.Dataset) -> dict[str, object]:
-    """Return all attributes, and of each variable how it is stored."""
+    """Return all attributes, and the storage of each variable."""
     attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
     variables = {
         name: (

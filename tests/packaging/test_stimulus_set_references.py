@@ -32,14 +32,14 @@ def refusal(assembly: DataAssembly, folder: Path, *, catalog: Path | None = None
     return str(caught.value)
 
 
-def test_a_stimulus_set_that_no_catalog_lists_must_be_packaged_first(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_an_unlisted_stimulus_set_must_be_packaged_first(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog = tmp_path / "lab.csv"
     assert "Package the stimulus set first" in refusal(answers(["s0"]), tmp_path, catalog=catalog)
     package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "store")
     package(answers(["s0"]), tmp_path, catalog=catalog)
 
 
-def test_a_stimulus_set_may_be_listed_under_an_alias(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_stimulus_set_can_be_listed_under_an_alias(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog = tmp_path / "lab.csv"
     package_stimulus_set(catalog, stimuli, NAME, tmp_path / "store", entry_facts={"aliases": "doe"})
     package(answers(["s0"]), tmp_path, catalog=catalog, stimulus_set="doe")
@@ -81,7 +81,7 @@ def test_without_a_catalog_no_catalog_is_searched(tmp_path: Path) -> None:
     package(answers(["s7"]), tmp_path, stimulus_set="lab.Unheard2026")
 
 
-def test_a_class_that_is_joined_with_its_stimuli_needs_their_ids_along_a_dimension(
+def test_a_class_joined_with_stimuli_needs_their_ids_along_a_dimension(
     assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
     without = DataAssembly([1.0, 2.0], coords={"n": ("presentation", [1, 2])}, dims=["presentation"])
@@ -102,13 +102,13 @@ def test_a_presentation_without_a_stimulus_is_refused(tmp_path: Path, ids: objec
     assert "a non-empty text as stimulus_id" in refusal(answers(ids), tmp_path)
 
 
-def test_a_stimulus_set_at_hand_with_doubled_ids_is_refused(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_passed_stimulus_set_with_duplicate_ids_is_refused(stimuli: StimulusSet, tmp_path: Path) -> None:
     shown = answers(["s0"])
     shown.attrs["stimulus_set"] = stimuli.assign(stimulus_id="s0")
     assert "doubled" in refusal(shown, tmp_path)
 
 
-def test_columns_that_only_the_set_of_the_assembly_has_are_stored_with_it(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_columns_missing_in_the_listed_set_are_stored_with_the_assembly(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog = tmp_path / "lab.csv"
     package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "store")
     own = stimuli.assign(contrast=[0.5, 0.25, 0.125], object_name=["x", "y", "z"])

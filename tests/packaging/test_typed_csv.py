@@ -1,4 +1,4 @@
-"""Tables of stimulus sets come back with the values and types that they had, or are refused."""
+"""Tables of stimulus sets load with unchanged values and types, or are refused."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_columns_that_a_csv_file_cannot_hold_are_refused_with_row_and_fix(tmp_path: Path, name: str) -> None:
+def test_columns_that_a_csv_file_cannot_store_are_refused_with_row_and_fix(tmp_path: Path, name: str) -> None:
     values, message = REFUSED[name]
     with pytest.raises(PackagingError, match=f"column 'x': found .*{message}"):
         create_stimulus_csv(table(x=values), tmp_path / "stimuli.csv")
@@ -135,7 +135,7 @@ def test_columns_that_a_csv_file_cannot_hold_are_refused_with_row_and_fix(tmp_pa
     assert codes[0] in ("column-mixed-type", "column-not-plain", "text-invalid")
 
 
-def test_names_and_indexes_that_a_csv_file_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_names_and_indexes_that_a_csv_file_cannot_store_are_refused(tmp_path: Path) -> None:
     stimuli = table(a=[1, 2], b=[3, 4])
     for bad, message in [
         (stimuli.rename(columns={"b": "a"}), "2 columns are named 'a'"),
@@ -161,7 +161,7 @@ def test_other_programs_read_an_ordinary_table(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(content)), pd.DataFrame(stimuli))
 
 
-def test_a_table_that_another_program_wrote_is_read_as_before(tmp_path: Path) -> None:
+def test_a_table_of_another_program_is_read_like_before(tmp_path: Path) -> None:
     create_stimulus_csv(table(code=["007", "008"], none=["NA", "x"]), tmp_path / "stimuli.csv")
     pd.read_csv(tmp_path / "stimuli.csv").to_csv(tmp_path / "rewritten.csv", index=False)
     loaded = StimulusSet.from_files(tmp_path / "rewritten.csv", tmp_path)
@@ -237,7 +237,7 @@ def equal(value: Any, loaded: Any) -> bool:
 
 @settings(max_examples=scaled_examples(150), deadline=None)
 @given(TABLES)
-def test_any_table_comes_back_with_equal_values_or_is_refused(
+def test_any_table_loads_with_equal_values_or_is_refused(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[pd.Series]
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "typed"

@@ -13,7 +13,7 @@ COLUMNS = (
 
 
 class RemoteCatalog:
-    """A catalog with one assembly, `x.Doe2026`, that a web server gives."""
+    """A catalog on a web server with one assembly, `x.Doe2026`."""
 
     def __init__(self, server: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = server
@@ -26,7 +26,7 @@ class RemoteCatalog:
         path.write_bytes(body)
 
     def name(self, location: str, location_type: str = "", base: str = "", **columns: str) -> str:
-        """Put a catalog in force whose one file lies at a location, and return the identifier of the catalog."""
+        """Activate a catalog with one file at a location, and return the identifier of the catalog."""
         self._written += 1
         row = {
             "identifier": "x.Doe2026",
@@ -59,5 +59,5 @@ def other_server(tmp_path: Path) -> Iterator[HttpFolder]:
 
 
 def at(server: HttpFolder, host: str) -> str:
-    """Return the URL of a server by another name of its host."""
+    """Return the URL of a server with another name of its host."""
     return server.url.replace("127.0.0.1", host)

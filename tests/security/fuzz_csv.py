@@ -1,4 +1,4 @@
-"""Promise: whatever bytes a catalog has, reading it gives a listing or a CatalogError, soon."""
+"""Fuzz catalogs: reading any bytes quickly returns a listing or raises a CatalogError."""
 
 import contextlib
 import warnings
@@ -34,7 +34,7 @@ def load() -> tuple[Sequence[bytes], Callable[[bytes], None]]:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            return  # `CatalogSource` turns it into a CatalogError
+            return  # `CatalogSource` converts it to a CatalogError
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with contextlib.suppress(CatalogError):

@@ -1,9 +1,8 @@
-"""Promise: damaged netCDF bytes do not hang or crash the program that watches over their reader; how often they would
-crash or hang the reader itself is counted.
+"""Fuzz netCDF files: damaged bytes never hang or crash the parent of their reader process.
 
-The HDF5 library is no code of this project and is not proof against every damage: files whose hash is promised never
-reach it damaged, others may. Each input is read in another process, under a time-out and a bound on memory. Inputs are
-made of a sound file by changes that depend on their number alone, so that a failing one can be made again.
+Counts how often they crash or hang the reader process. The HDF5 library does not survive every kind of damage, and a
+hash protects it only if the catalog has one. Worker processes with limits on time and memory read the inputs. Each
+input derives from a valid file and its own number, so that every failure is reproducible.
 """
 
 import argparse
@@ -23,12 +22,12 @@ from typing import Any
 
 MOST_MEMORY = 4 * 2**30  # bytes of address space
 LONGEST_INPUT = 20.0  # seconds
-START = 20.0  # seconds that importing may take before
+START = 20.0  # seconds for imports before the first input
 READERS = ("path", "stream")
 
 
 def damaged(sound: bytes, number: int) -> bytes:
-    """Return the bytes of a file after some damage: cut off, overwritten, or with bits changed where structure lies."""
+    """Return the bytes of a damaged file: truncated, overwritten, or with changed bits in its metadata."""
     chance = random.Random(number)
     body = bytearray(sound)
     kind = number % 4
@@ -44,7 +43,7 @@ def damaged(sound: bytes, number: int) -> bytes:
 
 
 def read(path: Path, reader: str) -> str:
-    """Read a file as an assembly and say what came of it."""
+    """Read a file as an assembly, and return the outcome."""
     from brainio.assemblies import NeuroidAssembly
     from brainio.errors import BrainioError
 
@@ -63,8 +62,8 @@ def read(path: Path, reader: str) -> str:
     return "read"
 
 
-def work(sound: Path, reader: str, first: int, last: int) -> None:
-    """Read inputs one by one, and say of each what came of it."""
+def run_worker(sound: Path, reader: str, first: int, last: int) -> None:
+    """Read some inputs, and print the outcome of each."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     body = sound.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
@@ -75,8 +74,8 @@ def work(sound: Path, reader: str, first: int, last: int) -> None:
             path.unlink()
 
 
-def watch(sound: Path, reader: str, first: int, last: int, until: float = float("inf")) -> dict[int, str]:
-    """Read inputs in other processes, and return what came of each: also that it crashed the process, or hung it."""
+def fuzz_in_workers(sound: Path, reader: str, first: int, last: int, until: float = float("inf")) -> dict[int, str]:
+    """Read some inputs in worker processes, and return the outcome of each, including crashes and hangs."""
     results: dict[int, str] = {}
     while first + len(results) < last and time.monotonic() < until:
         began = first + len(results)
@@ -96,7 +95,7 @@ def watch(sound: Path, reader: str, first: int, last: int, until: float = float(
 
 
 def _results_of(worker: "subprocess.Popen[bytes]", count: int) -> Iterator[str]:
-    """Yield what a worker says of each input; it ends where the worker crashed or hangs."""
+    """Yield the outcome of each input until the worker process crashes or hangs."""
     assert worker.stdout is not None
     patience = LONGEST_INPUT + START
     while count:
@@ -107,7 +106,7 @@ def _results_of(worker: "subprocess.Popen[bytes]", count: int) -> Iterator[str]:
         if not line:
             yield f"crash {worker.wait()}"
             return
-        if line.startswith("result: "):  # and not what a library prints
+        if line.startswith("result: "):  # other lines come from libraries
             yield line.removeprefix("result: ").strip()
             count -= 1
             patience = LONGEST_INPUT
@@ -139,7 +138,7 @@ def sound_file(folder: Path) -> Path:
 def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
         name, reader, first, last = sys.argv[2:]
-        return work(Path(name), reader, int(first), int(last))
+        return run_worker(Path(name), reader, int(first), int(last))
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=None, help="time limit for each reader")
     parser.add_argument("--inputs", type=int, default=2000, help="inputs for each reader")
@@ -148,7 +147,7 @@ def main() -> None:
         sound = sound_file(Path(folder))
         for reader in READERS:
             until = float("inf") if given.seconds is None else time.monotonic() + given.seconds
-            results = watch(sound, reader, 0, given.inputs, until)
+            results = fuzz_in_workers(sound, reader, 0, given.inputs, until)
             print(f"{reader}: {len(results)} inputs: {dict(Counter(results.values()).most_common())}")
             for number, result in results.items():
                 if result not in {"read", "refused"}:

@@ -1,4 +1,4 @@
-"""Promise: whatever bytes the table of a stimulus set has, it is loaded or refused with a StimulusSetFormatError."""
+"""Fuzz tables of stimulus sets: any bytes are loaded or refused with a StimulusSetFormatError."""
 
 import tempfile
 import warnings

@@ -1,4 +1,4 @@
-"""Promise: whatever bytes an archive has, it is unpacked inside the cache or refused with an error of brainio."""
+"""Fuzz ZIP archives: any bytes are unpacked inside the cache or refused with a BrainioError."""
 
 import io
 import shutil

@@ -1,8 +1,8 @@
-"""Runs a function on bytes that a coverage-guided fuzzer (atheris) makes of a few seeds, for so many seconds.
+"""Fuzz a function for some seconds with a coverage-guided fuzzer (atheris) and a few seeds.
 
-A harness is a module with `SEEDS`, and `check`, which raises when a promise does not hold. Run alone, as
-`python -m tests.security.fuzz_csv --seconds 60`, it reports how many inputs were tried; a failing one is written to a
-file. atheris is no dependency of the project: where it is not installed, the harness says so and ends.
+Each fuzzing module has `SEEDS` and a function `check`, which raises an error for a wrong result. Run it alone, such as
+`python -m tests.security.fuzz_csv --seconds 60`: it reports the number of inputs, and writes a failing input to a file.
+The project does not depend on atheris: without it, the module prints how to install it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ LONGEST_INPUT = 20  # seconds
 
 
 def main(instrumented: Sequence[str], load: Callable[[], tuple[Sequence[bytes], Callable[[bytes], None]]]) -> None:
-    """Fuzz what `load` gives, which imports the modules whose coverage guides the fuzzer."""
+    """Fuzz the function that `load` returns. `load` imports the modules whose coverage guides the fuzzer."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--keep", type=Path, default=None, help="folder for inputs that fail")

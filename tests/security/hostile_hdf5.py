@@ -1,7 +1,7 @@
-"""HDF5 files made to read what lies outside of them, to loop, to crash or to exhaust memory: one function a file.
+"""HDF5 files that read other files, loop, crash or exhaust memory: each function writes one file.
 
-Each gets a folder that has `secret.txt` and `secret.nc`, and the path to write. All files look like a recording with
-the dimensions presentation and neuroid where their trick leaves room for it.
+Each function gets a folder with `secret.txt` and `secret.nc`, and the path to write. As far as possible, the files
+look like a recording with the dimensions presentation and neuroid.
 """
 
 import os
@@ -22,7 +22,7 @@ FOUND: dict[str, str] = {}
 
 
 def write_secrets(folder: Path) -> None:
-    """Write what no reader may return."""
+    """Write the secrets that no reader may return."""
     (folder / "secret.txt").write_bytes(SECRET * 8)
     with h5py.File(folder / "secret.nc", "w") as file:
         recording(file)
@@ -44,7 +44,7 @@ def attach(file: h5py.File, dataset: Any) -> None:
 
 
 def hostile(object_path: str, data: bool = True) -> Callable[[Callable[[h5py.File, Path], None]], None]:
-    """Register a function that completes a recording, and the object that the refusal names."""
+    """Register a function that completes a recording, and the object that the error must name."""
 
     def register(build: Callable[[h5py.File, Path], None]) -> None:
         def write(path: Path) -> None:
@@ -58,10 +58,10 @@ def hostile(object_path: str, data: bool = True) -> Callable[[Callable[[h5py.Fil
     return register
 
 
-def dataset(place: Any, name: str, shape: tuple[int, ...], kind: Any = h5t.IEEE_F64LE, **plans: Any) -> Any:
-    """Create a dataset by the low-level interface, whose plan is made by the functions that are given."""
+def dataset(place: Any, name: str, shape: tuple[int, ...], kind: Any = h5t.IEEE_F64LE, **properties: Any) -> Any:
+    """Create a dataset with the low-level interface, and set some of its creation properties."""
     plan = h5p.create(h5p.DATASET_CREATE)
-    for method, arguments in plans.items():
+    for method, arguments in properties.items():
         getattr(plan, method)(*arguments)
     return h5d.create(place.id, name.encode(), kind, h5s.create_simple(shape), plan)
 

@@ -1,4 +1,4 @@
-"""Credentials go to the hosts that the user chose, and into no message."""
+"""Credentials are sent only to the hosts that the user chose, and appear in no message."""
 
 import base64
 import logging
@@ -22,7 +22,7 @@ SECRET = "S3CR3T"
 
 @pytest.fixture
 def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user has credentials for this machine under both of its names."""
+    """Credentials of the user for both host names of this machine."""
     path = tmp_path / "netrc"
     path.write_text("".join(f"machine {host} login me password {SECRET}\n" for host in (HOST, "localhost")))
     path.chmod(0o600)
@@ -31,7 +31,7 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def https_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpFolder]:
-    """A web server over TLS whose authority requests trusts."""
+    """A web server over TLS with a trusted certificate authority."""
     authority = CertificateAuthority(tmp_path / "authority")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     folder = tmp_path / "tls"
@@ -42,27 +42,27 @@ def https_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ht
         yield server
 
 
-def by(name: str, url: str) -> str:
-    """Return a URL with a name, and perhaps a password, in it."""
+def with_user(name: str, url: str) -> str:
+    """Return a URL with a user name, and perhaps a password."""
     return url.replace("//", f"//{name}@")
 
 
 def credentials(server: HttpFolder) -> list[str]:
-    """Return what credentials a server was given, request by request."""
-    given = [request.headers.get("Authorization", "") for request in server.requests]
-    return [base64.b64decode(one.removeprefix("Basic ")).decode() for one in given]
+    """Return the credentials of every request to a server."""
+    headers = [request.headers.get("Authorization", "") for request in server.requests]
+    return [base64.b64decode(header.removeprefix("Basic ")).decode() for header in headers]
 
 
 @pytest.mark.usefixtures("netrc")
-def test_netrc_serves_what_the_user_names(http_folder: HttpFolder) -> None:
+def test_netrc_applies_to_locations_of_the_user(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.nc").write_bytes(b"CDF\x01abc")
     assert stat(parse_location(f"{http_folder.url}/a.nc")) == 7
     assert credentials(http_folder) == [f"me:{SECRET}"]
 
 
-def test_a_name_and_password_in_a_url_win_over_netrc(http_folder: HttpFolder, netrc: None) -> None:
+def test_a_name_and_password_in_a_url_override_netrc(http_folder: HttpFolder, netrc: None) -> None:
     (http_folder.folder / "a.nc").write_bytes(b"CDF\x01abc")
-    stat(parse_location(f"{by('you:other', http_folder.url)}/a.nc"))
+    stat(parse_location(f"{with_user('you:other', http_folder.url)}/a.nc"))
     assert credentials(http_folder) == ["you:other"]
 
 
@@ -73,7 +73,7 @@ def test_no_credentials_follow_a_redirect(
     http_folder: HttpFolder, other_server: HttpFolder, host: str, given: str
 ) -> None:
     http_folder.redirects["/moved"] = f"{at(other_server, host)}/secret.nc"
-    url = by(given, http_folder.url) if given else http_folder.url
+    url = with_user(given, http_folder.url) if given else http_folder.url
     assert stat(parse_location(f"{url}/moved")) == 10
     assert credentials(http_folder) == [f"{'you' if given else 'me'}:{SECRET}"]
     assert credentials(other_server) == [""]
@@ -98,7 +98,7 @@ def test_no_credentials_follow_a_redirect_from_https_to_http(
 
 
 @pytest.mark.usefixtures("netrc")
-def test_a_remote_catalog_gets_no_credentials_sent_but_to_its_own_server(
+def test_locations_of_a_remote_catalog_send_credentials_only_to_its_server(
     remote: RemoteCatalog, other_server: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
@@ -111,21 +111,21 @@ def test_a_remote_catalog_gets_no_credentials_sent_but_to_its_own_server(
 
 
 @pytest.mark.usefixtures("netrc")
-def test_a_catalog_from_https_gets_no_credentials_sent_over_http(other_server: HttpFolder) -> None:
+def test_locations_of_an_https_catalog_send_no_credentials_over_http(other_server: HttpFolder) -> None:
     assert stat(parse_location(f"{other_server.url}/secret.nc")) == 10
     assert stat(parse_location(f"{other_server.url}/secret.nc", base=https_url(other_server))) == 10
     assert credentials(other_server) == [f"me:{SECRET}", ""]
 
 
-def test_the_name_and_password_of_a_catalog_serve_what_lies_below_it(remote: RemoteCatalog) -> None:
+def test_the_name_and_password_of_a_catalog_apply_to_files_below_it(remote: RemoteCatalog) -> None:
     remote.put("lab/a.nc", b"CDF\x01abc")
-    remote.name("a.nc", base=by(f"me:{SECRET}", remote.server.url))
+    remote.name("a.nc", base=with_user(f"me:{SECRET}", remote.server.url))
     fetch_entry(resolve("assembly", "x.Doe2026"))
     assert set(credentials(remote.server)) == {f"me:{SECRET}"}
 
 
 @pytest.mark.usefixtures("aws_credentials")
-def test_only_the_s3_of_the_user_gets_signed_requests(
+def test_only_the_s3_endpoint_of_the_user_receives_signed_requests(
     s3_static: S3Static, other_server: HttpFolder, remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
@@ -151,15 +151,15 @@ def test_only_the_s3_of_the_user_gets_signed_requests(
         *("s3.amazonaws.com@evil.com", "evil.com/a#s3.amazonaws.com", "evil.com?.s3.amazonaws.com"),
     ],
 )
-def test_what_only_looks_like_s3_is_never_signed(host: str) -> None:
+def test_requests_to_hosts_that_resemble_s3_are_never_signed(host: str) -> None:
     with pytest.raises(BrainioError):
         parse_location(f"https://{host}/bucket/key", "S3")
     assert parse_location(f"https://{host}/bucket/key", "https").location_type == "https"
     assert parse_location(f"https://{host}/bucket/key").location_type == "https"
 
 
-def whole(error: BaseException) -> str:
-    """Return all that Python would show of an error."""
+def full_traceback(error: BaseException) -> str:
+    """Return the traceback that Python would show for an error."""
     return "".join(traceback.format_exception(error))
 
 
@@ -175,20 +175,20 @@ def test_no_secret_of_a_location_is_in_an_error_or_a_log(
         http_folder.redirects["/a.nc"] = f"ftp://you:{SECRET}@lab.org/{path}"
     if status == 310:
         http_folder.redirects["/a.nc"] = f"http://you:{SECRET}@{HOST}:{closed_port()}/{path}"
-    location = parse_location(f"{by(f'me:{SECRET}', server)}/{path}")
+    location = parse_location(f"{with_user(f'me:{SECRET}', server)}/{path}")
     with pytest.raises(TransferError) as caught, open_read(location):
         pass
     assert "/a.nc?X-Amz-Credential=...&" in str(caught.value)
-    assert SECRET not in whole(caught.value) + caplog.text
+    assert SECRET not in full_traceback(caught.value) + caplog.text
 
 
-def test_no_secret_is_in_the_error_of_a_broken_body(http_folder: HttpFolder) -> None:
+def test_no_secret_is_in_the_error_of_a_broken_transfer(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.nc").write_bytes(b"abc" * 1000)
     http_folder.cut_after = 10
-    location = parse_location(f"{by(f'me:{SECRET}', http_folder.url)}/a.nc?sig={SECRET}")
+    location = parse_location(f"{with_user(f'me:{SECRET}', http_folder.url)}/a.nc?sig={SECRET}")
     with pytest.raises(TransferError) as caught, open_read(location) as reading:
         list(reading.chunks())
-    assert SECRET not in whole(caught.value)
+    assert SECRET not in full_traceback(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_no_secret_is_in_the_error_of_a_malformed_location(place: str) -> None:
         try:
             shown = repr(parse_location(place, location_type, base="https://lab.org"))
         except BrainioError as error:
-            shown = whole(error).split("brainio.errors.", 1)[1]  # before it stand the lines of this file
+            shown = full_traceback(error).split("brainio.errors.", 1)[1]  # without the lines of this file
         assert SECRET not in shown
 
 
@@ -220,20 +220,20 @@ def test_no_secret_of_the_url_of_a_catalog_is_shown(
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     (http_folder.folder / "broken.csv").write_text(f"{header}\nx,assembly,,,/etc/passwd,,\ny,film,,,a.nc,,\nz\n")
     (http_folder.folder / "none.csv").write_bytes(b"\xff")
-    url = f"{by(f'me:{SECRET}', http_folder.url)}/{{}}.csv?token={SECRET}"
+    url = f"{with_user(f'me:{SECRET}', http_folder.url)}/{{}}.csv?token={SECRET}"
     with pytest.warns(CatalogWarning) as caught:
         add_catalog(url.format("broken"))
     assert "broken.csv?token=..., line 3" in str(caught[0].message)
-    shown = [str(one.message) for one in caught]
+    shown = [str(warning.message) for warning in caught]
     for name in ("none", "gone"):
         with pytest.raises(CatalogError) as error:
             add_catalog(url.format(name))
-        shown.append(whole(error.value))
+        shown.append(full_traceback(error.value))
     with pytest.raises(CatalogError) as error:
         add_catalog(url.format("other"), "broken")
     with pytest.raises(BrainioError) as refusal:
         fetch_entry(resolve("assembly", "x", catalog="broken"))
-    assert SECRET not in "".join([*shown, whole(error.value), whole(refusal.value), caplog.text])
+    assert SECRET not in "".join([*shown, full_traceback(error.value), full_traceback(refusal.value), caplog.text])
 
 
 def test_a_long_body_of_a_redirect_is_not_read(http_folder: HttpFolder, other_server: HttpFolder) -> None:

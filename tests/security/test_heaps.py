@@ -33,7 +33,7 @@ def with_endless_heap(sound: Path) -> Path:
 
 
 def with_texts(path: Path, texts: list[str], *, chunked: bool = False, user_block: int = 0) -> Path:
-    """Write a recording with a text coordinate in heaps of its own."""
+    """Write a recording whose text coordinate has separate heaps."""
     with h5py.File(path, "w", userblock_size=user_block) as file:
         hostile_hdf5.recording(file)
         options = {"chunks": (len(texts),), "compression": "gzip", "shuffle": True} if chunked else {}

@@ -1,4 +1,4 @@
-"""ZIP archives that lie about themselves, beside those of `cache/test_bombs.py` and `cache/test_archive.py`."""
+"""ZIP archives with false metadata. See also `cache/test_bombs.py` and `cache/test_archive.py`."""
 
 import io
 import struct
@@ -37,13 +37,13 @@ def test_a_name_with_control_characters_is_refused(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["a/" * 32_000 + "x", "a/" * 33 + "x", "/".join(["b" * 200] * 6)])
-def test_a_path_that_no_stimulus_needs_is_refused_before_its_folders_are_listed(tmp_path: Path, name: str) -> None:
+def test_an_excessively_long_path_is_refused_before_its_folders_are_listed(tmp_path: Path, name: str) -> None:
     tracemalloc.start()
     began = time.process_time()
     with pytest.raises(ArchiveError, match=r"its path is longer than 1024 bytes|its path has more than 32 folders"):
         unpack(tmp_path, archive((name, b"x")))
     assert time.process_time() - began < 10
-    assert tracemalloc.get_traced_memory()[1] < 20_000_000  # each folder remembered: 1 GB
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000  # remembering each folder would take 1 GB
     tracemalloc.stop()
 
 
@@ -67,7 +67,7 @@ class Unseekable(io.BytesIO):
         raise OSError
 
 
-def test_sizes_that_follow_their_members_are_read(tmp_path: Path) -> None:
+def test_sizes_after_their_members_are_read(tmp_path: Path) -> None:
     file = Unseekable()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:  # with data descriptors
         written.writestr("a.png", b"x" * 1000)
@@ -76,7 +76,7 @@ def test_sizes_that_follow_their_members_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [2**63, 2**64 - 1, 2**40])
 @pytest.mark.parametrize("field", [0, 1], ids=["size", "compressed size"])
-def test_sizes_of_64_bits_that_lie_are_refused(tmp_path: Path, size: int, field: int) -> None:
+def test_false_sizes_of_64_bits_are_refused(tmp_path: Path, size: int, field: int) -> None:
     plain = archive(("a.png", b"x" * 100))
     at = plain.index(b"PK\x01\x02")
     listed = bytearray(plain[at : at + 46])
@@ -93,7 +93,7 @@ def test_sizes_of_64_bits_that_lie_are_refused(tmp_path: Path, size: int, field:
 
 
 @pytest.mark.parametrize("count", [0, 65_535])
-def test_a_count_of_members_that_lies_leads_to_no_other_member(tmp_path: Path, count: int) -> None:
+def test_a_false_member_count_gives_access_to_no_other_member(tmp_path: Path, count: int) -> None:
     body = bytearray(archive(("a.png", b"x"), ("b.png", b"y")))
     end = body.index(b"PK\x05\x06")
     body[end + 8 : end + 12] = struct.pack("<HH", count, count)

@@ -30,7 +30,7 @@ PATH_READERS = [name for name in READERS if not name.startswith("stream")]
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend that so little memory is free that deflate chunks of 1.1 MB or more are measured."""
+    """Simulate so little free memory that deflate chunks of 1.1 MB or more are measured."""
     monkeypatch.setattr("brainio.netcdf.filters.free_memory", lambda: 2 << 30)
 
 
@@ -78,7 +78,7 @@ def test_a_deflate_chunk_is_measured_in_constant_memory(tmp_path: Path) -> None:
     assert limits.max_bytes < count <= limits.max_bytes + (1 << 18)
 
 
-def test_large_deflate_chunks_of_the_right_size_are_read(tmp_path: Path, little_memory: None) -> None:
+def test_large_deflate_chunks_of_the_correct_size_are_read(tmp_path: Path, little_memory: None) -> None:
     values = np.random.default_rng(0).normal(size=(ROWS, 3))
     for stored in (zlib.compress(values.tobytes(), 1), zlib.compress(values.tobytes(), 0)):
         assert len(stored) > UNMEASURED_CHUNK_BYTES
@@ -146,7 +146,7 @@ def test_a_chunk_of_another_compression_that_states_or_has_a_larger_size_is_refu
         ({h5z.FILTER_DEFLATE: (4,), h5z.FILTER_FLETCHER32: (), BZIP2: (9,)}, "applies bzip2 after deflate"),
     ],
 )
-def test_only_a_checksum_may_follow_a_compression(
+def test_only_a_checksum_may_follow_compression(
     tmp_path: Path, filters: dict[int, tuple[int, ...]], found: str
 ) -> None:
     path = recording(tmp_path / "a.nc", filters, zlib.compress(bytes(96)), rows=4)

@@ -1,6 +1,6 @@
-"""Files that were made to do harm, or are damaged: refused with an error of ours, or read; nothing else happens.
+"""Malicious or damaged files are read, or refused with a `BrainioError`, without side effects.
 
-The laws here are those of the fuzzers beside this file, on fewer inputs.
+The fuzzers in this folder check the same guarantees with more inputs.
 """
 
 import importlib.util
@@ -31,7 +31,7 @@ LIMITED = settings(max_examples=scaled_examples(60), deadline=None, suppress_hea
 
 @st.composite
 def changed(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
-    """Return one of some seeds with a few of its bytes replaced by others."""
+    """Return one of some seeds with a few replaced bytes."""
     body = bytearray(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(body)))
@@ -40,32 +40,32 @@ def changed(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("fuzzer", [fuzz_csv, fuzz_stimuli, fuzz_zip], ids=lambda module: module.__name__[-11:])
-def test_bytes_that_are_changed_are_read_or_refused(fuzzer: Any) -> None:
+def test_changed_bytes_are_read_or_refused(fuzzer: Any) -> None:
     seeds, check = fuzzer.load()
 
     @LIMITED
     @given(changed(tuple(seeds)))
-    def law(data: bytes) -> None:
+    def check_changed(data: bytes) -> None:
         check(data)
 
     for seed in seeds:
         check(seed)
-    law()
+    check_changed()
 
 
 @LIMITED
 @given(st.lists(st.lists(CELLS, max_size=9), max_size=9))
-def test_any_cells_make_a_catalog_or_a_catalog_error(rows: list[list[str]]) -> None:
+def test_any_cells_give_a_catalog_or_a_catalog_error(rows: list[list[str]]) -> None:
     _, check = fuzz_csv.load()
     check("\n".join([fuzz_csv.HEADER, *(",".join(row) for row in rows)]).encode())
 
 
 @pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
 @pytest.mark.parametrize("line", ['a","', '"', 'a,"', '"""', 'a,assembly,X,S3,s3://b/k,,,"'])
-def test_a_catalog_of_quotes_that_never_end_is_read_in_linear_time(line: str) -> None:
+def test_a_catalog_of_unclosed_quotes_is_read_in_linear_time(line: str) -> None:
     began = time.process_time()
     read_listing("quotes", f"{fuzz_csv.HEADER}\n" + f"{line}\n" * 40_000)
-    assert time.process_time() - began < 30  # seconds; it was half an hour
+    assert time.process_time() - began < 30  # seconds; quadratic time would be half an hour
 
 
 def test_many_versions_of_one_entry_are_read_in_linear_time() -> None:
@@ -76,14 +76,17 @@ def test_many_versions_of_one_entry_are_read_in_linear_time() -> None:
 
 
 @pytest.mark.parametrize("size", ["9" * 5000, "²", "-1", "1e3", "٣"])
-def test_a_size_that_is_none_is_a_row_left_out(size: str) -> None:
+def test_a_row_with_an_invalid_size_is_left_out(size: str) -> None:
     row = f"a,assembly,X,S3,s3://b/k,,,{size}\n"
     with pytest.warns(Warning, match="expected a number of bytes"):
         assert read_listing("sizes", f"{fuzz_csv.HEADER},size\n{row}").entries == {}
 
 
-class Counted(netCDF4.Dataset):
-    """Notes which files are opened. A class of the module: one that is collected with its objects crashes Python."""
+class RecordingDataset(netCDF4.Dataset):
+    """Records the names of opened files.
+
+    Defined at module level because Python crashes if the class is collected together with its objects.
+    """
 
     opened: ClassVar[list[str]] = []
 
@@ -95,9 +98,9 @@ class Counted(netCDF4.Dataset):
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the netCDF files that were opened."""
-    Counted.opened.clear()
-    monkeypatch.setattr(netCDF4, "Dataset", Counted)
-    return Counted.opened
+    RecordingDataset.opened.clear()
+    monkeypatch.setattr(netCDF4, "Dataset", RecordingDataset)
+    return RecordingDataset.opened
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -117,7 +120,7 @@ def test_netcdf_bytes_that_fail_their_hash_are_never_opened(
     assert len(opened) > 0
 
 
-def test_netcdf_bytes_that_rotted_in_the_cache_are_never_opened(lab: Lab, tmp_path: Path, opened: list[str]) -> None:
+def test_netcdf_files_damaged_in_the_cache_are_never_opened(lab: Lab, tmp_path: Path, opened: list[str]) -> None:
     lab.publish_stimuli()
     sound = assembly_file(tmp_path)
     lab.publish("assy_lab_Doe2026.nc", sound, "NeuroidAssembly")
@@ -137,14 +140,12 @@ def test_netcdf_bytes_that_rotted_in_the_cache_are_never_opened(lab: Lab, tmp_pa
 def test_damaged_netcdf_files_are_read_or_refused(tmp_path: Path, reader: str, count: int) -> None:
     if reader == "stream":
         pytest.importorskip("h5netcdf")
-    results = fuzz_netcdf.watch(fuzz_netcdf.sound_file(tmp_path), reader, 0, count)
+    results = fuzz_netcdf.fuzz_in_workers(fuzz_netcdf.sound_file(tmp_path), reader, 0, count)
     assert len(results) == count
     assert set(results.values()) == {"read", "refused"}, Counter(results.values())
 
 
-def test_a_reader_that_crashes_or_hangs_is_counted_and_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_crashing_and_hanging_readers_are_counted_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helper = tmp_path / "sitecustomize.py"
     helper.write_text(
         "import os, sys, time\n"
@@ -156,12 +157,12 @@ def test_a_reader_that_crashes_or_hangs_is_counted_and_not_waited_for(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(fuzz_netcdf, "LONGEST_INPUT", 0.5)
     monkeypatch.setattr(fuzz_netcdf, "START", 5.0)
-    results = fuzz_netcdf.watch(fuzz_netcdf.sound_file(tmp_path), "path", 0, 2)
+    results = fuzz_netcdf.fuzz_in_workers(fuzz_netcdf.sound_file(tmp_path), "path", 0, 2)
     assert results == {0: "crash -6", 1: "hung"}
 
 
 @pytest.mark.parametrize("module", ["fuzz_csv", "fuzz_stimuli", "fuzz_zip"])
-def test_a_fuzzer_runs_or_says_that_atheris_is_not_installed(module: str) -> None:
+def test_a_fuzzer_runs_or_reports_that_atheris_is_missing(module: str) -> None:
     command = [sys.executable, "-m", f"tests.security.{module}", "--seconds", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if importlib.util.find_spec("atheris") is None:

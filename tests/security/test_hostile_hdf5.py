@@ -127,7 +127,7 @@ def test_values_of_160_gb_in_a_small_file_are_refused_and_read_by_chunks(tmp_pat
     assert float(lazy[:2, :2].values.sum()) == 0
 
 
-def test_a_chunk_that_does_not_fit_into_memory_is_refused_by_every_reader(
+def test_every_reader_refuses_a_chunk_that_does_not_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = expanding(tmp_path / "a.nc", (2_000, 20_000), (2000, 20_000))
@@ -138,7 +138,7 @@ def test_a_chunk_that_does_not_fit_into_memory_is_refused_by_every_reader(
 
 
 @pytest.mark.parametrize("kind", ["numbers", "text"])
-def test_coordinates_that_do_not_fit_into_memory_are_refused_by_every_reader(tmp_path: Path, kind: str) -> None:
+def test_every_reader_refuses_coordinates_that_do_not_fit_into_memory(tmp_path: Path, kind: str) -> None:
     path = expanding(tmp_path / "a.nc", (10**11,), (1 << 20,), h5t.IEEE_F32LE)
     with h5py.File(path, "a") as file:
         dtype = h5py.string_dtype() if kind == "text" else "i8"
@@ -150,7 +150,7 @@ def test_coordinates_that_do_not_fit_into_memory_are_refused_by_every_reader(tmp
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if not name.startswith("stream")])
-def test_a_chunk_that_is_larger_in_the_file_than_in_memory_is_refused(tmp_path: Path, reader: str) -> None:
+def test_a_chunk_larger_in_the_file_than_in_memory_is_refused(tmp_path: Path, reader: str) -> None:
     hostile_hdf5.chunk_that_expands_a_thousand_times(tmp_path / "a.nc")
     with pytest.raises(AssemblyFormatError, match=r"/data has a chunk of 9,\d+ bytes in the file, 96 bytes in memory"):
         READERS[reader](tmp_path / "a.nc")
@@ -192,7 +192,7 @@ def test_no_other_module_opens_netcdf_files() -> None:
     assert opening == {f"netcdf/{module}.py" for module in modules}
 
 
-def test_a_file_that_is_replaced_after_its_inspection_is_not_opened(
+def test_a_file_replaced_after_its_inspection_is_not_opened(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, hostile = tmp_path / "a.nc", folder / "external-storage-of-values.nc"

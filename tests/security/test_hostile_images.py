@@ -1,4 +1,4 @@
-"""Images of any size and form: a header is read whatever it promises, and only what fits into memory is decoded."""
+"""Images of any size: every header is read, and only images that fit into memory are decoded."""
 
 import io
 import struct
@@ -26,7 +26,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def png(width: int, height: int, *more: bytes, rows: int | None = None) -> bytes:
-    """Return a black PNG of one bit a pixel; with `rows`, one that ends early."""
+    """Return a black PNG of one bit per pixel; with `rows`, one that ends early."""
     packer = zlib.compressobj(1)
     line = bytes(1 + -(-width // 8))
     body = b"".join(packer.compress(line) for _ in range(height if rows is None else rows)) + packer.flush()
@@ -47,12 +47,12 @@ def stimuli_of(path: Path) -> StimulusSet:
     return stimuli
 
 
-def test_pillow_itself_refuses_what_is_read_here(large: Path) -> None:
+def test_pillow_refuses_the_large_picture_by_default(large: Path) -> None:
     with pytest.raises(Image.DecompressionBombError):
         Image.open(large)
 
 
-def test_a_picture_of_195_million_pixels_is_valid(large: Path) -> None:
+def test_a_picture_of_195_million_pixels_is_valid_here(large: Path) -> None:
     assert brainio.validate(stimuli_of(large)).errors == []
 
 
@@ -79,9 +79,7 @@ def test_a_large_jpeg_is_previewed_at_a_reduced_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(2**31 - 1, 2**31 - 1), (2**31 - 1, 1), (30_000, 30_000)])
-def test_a_header_that_promises_more_than_memory_holds_is_refused_with_its_size(
-    tmp_path: Path, width: int, height: int
-) -> None:
+def test_a_header_with_a_size_beyond_memory_is_refused_with_that_size(tmp_path: Path, width: int, height: int) -> None:
     body = (
         png(width, height, rows=0)
         if width < 10**6
@@ -101,14 +99,14 @@ def test_a_header_that_promises_more_than_memory_holds_is_refused_with_its_size(
     assert peak < 10_000_000
 
 
-def test_compressed_text_of_a_png_is_not_unpacked_without_a_bound(tmp_path: Path) -> None:
+def test_compressed_text_of_a_png_is_unpacked_only_up_to_a_limit(tmp_path: Path) -> None:
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(300_000_000)))
     (tmp_path / "a.png").write_bytes(png(8, 8, bomb))
     tracemalloc.start()
     errors = brainio.validate(stimuli_of(tmp_path / "a.png")).errors
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert [one.code for one in errors] == ["file-unreadable"]
+    assert [problem.code for problem in errors] == ["file-unreadable"]
     assert build_preview(tmp_path / "a.png").picture is None
     assert peak < 20_000_000
 
@@ -120,26 +118,26 @@ def test_a_jpeg_without_its_end_is_decoded_only_if_it_is_small(tmp_path: Path) -
     small.write_bytes(body[:-200])
     start = body.index(b"\xff\xc0") + 5
     large.write_bytes(body[:start] + struct.pack(">HH", 65_000, 65_000) + body[start + 4 : -200])
-    assert [one.code for one in brainio.validate(stimuli_of(small)).errors] == ["file-unreadable"]
+    assert [problem.code for problem in brainio.validate(stimuli_of(small)).errors] == ["file-unreadable"]
     errors = brainio.validate(stimuli_of(large)).errors
-    assert [one.code for one in errors] == ["file-unreadable"]
+    assert [problem.code for problem in errors] == ["file-unreadable"]
     assert "65,000 x 65,000 pixels are too many to decode" in errors[0].found
 
 
-def test_a_drawing_in_svg_is_never_rendered(tmp_path: Path) -> None:
+def test_an_svg_file_is_never_rendered(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>')
     assert build_preview(tmp_path / "a.svg").picture is None
     assert brainio.validate(stimuli_of(tmp_path / "a.svg")).errors == []
 
 
 @pytest.mark.parametrize("frames", [3000])
-def test_many_frames_of_an_animation_take_no_time_where_one_is_shown(tmp_path: Path, frames: int) -> None:
+def test_only_the_first_frame_of_an_animation_is_decoded(tmp_path: Path, frames: int) -> None:
     first, *others = [Image.new("P", (8, 8), shade % 250) for shade in range(frames)]
     first.save(tmp_path / "a.gif", save_all=True, append_images=others)
     assert build_preview(tmp_path / "a.gif").pixels == 64
 
 
-def test_a_damaged_image_of_an_experiment_is_an_error_of_packaging(tmp_path: Path) -> None:
+def test_packaging_refuses_a_damaged_image(tmp_path: Path) -> None:
     (tmp_path / "im_1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 50)
     stimuli = StimulusSet({"stimulus_id": ["a"]})
     stimuli.stimulus_paths = {"a": tmp_path / "im_1.png"}
@@ -151,7 +149,7 @@ def test_a_damaged_image_of_an_experiment_is_an_error_of_packaging(tmp_path: Pat
 
 
 @pytest.mark.parametrize("size", [2**32 - 1, 0, 3])
-def test_a_sound_whose_header_lies_about_its_size_is_drawn_as_far_as_it_goes(tmp_path: Path, size: int) -> None:
+def test_a_sound_with_a_false_size_is_drawn_up_to_its_end(tmp_path: Path, size: int) -> None:
     body = b"RIFF\0\0\0\0WAVE" + b"fmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
     (tmp_path / "a.wav").write_bytes(body + b"data" + struct.pack("<I", size) + bytes(4000))
     tracemalloc.start()

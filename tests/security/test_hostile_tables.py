@@ -1,4 +1,4 @@
-"""Tables from elsewhere: time is linear in their bytes, and no text that cannot be stored is read or published."""
+"""Hostile tables are read in linear time, and texts that cannot be stored are neither read nor published."""
 
 import time
 import tracemalloc
@@ -29,12 +29,12 @@ from tests.security.fuzz_csv import HEADER
 from tests.servers import HttpFolder
 
 ROW = "a,assembly,X,S3,s3://b/k,,"
-MANY = 120_000  # columns: quadratic time would be some minutes
+MANY = 120_000  # columns; quadratic time would be some minutes
 
 
 @contextmanager
 def soon(seconds: float = 20) -> Iterator[None]:
-    """Fail if the block takes time that only grows so much where it is quadratic."""
+    """Fail if the block takes as long as a quadratic algorithm would."""
     began = time.process_time()
     yield
     assert time.process_time() - began < seconds
@@ -50,7 +50,7 @@ def test_a_catalog_of_very_many_columns_is_read_in_linear_time() -> None:
     assert set(listing.entries) == {("assembly", "a")}
 
 
-def test_very_many_doubled_columns_are_refused_in_linear_time_and_the_message_is_short() -> None:
+def test_very_many_duplicate_columns_are_refused_in_linear_time_with_a_short_message() -> None:
     doubled = f"{HEADER},{columns(MANY // 2)},{columns(MANY // 2)}"
     with soon(), pytest.raises(CatalogError, match="more than once") as caught:
         read_listing("doubled", f"{doubled}\n")
@@ -70,7 +70,7 @@ def test_rows_are_added_to_a_catalog_of_very_many_columns_in_linear_time() -> No
     assert text.splitlines()[1].startswith(ROW)
 
 
-def test_a_line_that_no_catalog_needs_is_left_out_before_it_is_parsed() -> None:
+def test_an_overlong_line_is_left_out_before_it_is_parsed() -> None:
     tracemalloc.start()
     with pytest.warns(CatalogWarning, match=r"line 2: 3,000,\d+ characters; a row has at most 1,048,576"):
         listing = read_listing("long", f"{HEADER}\n{'a,' * 1_500_000}\n{ROW}\n")
@@ -80,8 +80,8 @@ def test_a_line_that_no_catalog_needs_is_left_out_before_it_is_parsed() -> None:
     assert peak < 40_000_000
 
 
-def test_stray_quotes_are_not_looked_behind_a_hundred_times() -> None:
-    """Each of these lines could begin a record of the hundred lines behind it."""
+def test_lines_after_stray_quotes_are_parsed_once() -> None:
+    """Each of these lines could begin a record of the next hundred lines."""
     line = '"a",' + "x," * 2000 + '"\n'
     with warnings.catch_warnings(), soon():
         warnings.simplefilter("ignore")
@@ -94,10 +94,10 @@ def test_the_warnings_about_very_many_bad_rows_are_bounded() -> None:
         read_listing("bad", f"{HEADER}\n" + f"a,{'b' * 3000},X,S3,s3://b/k,,\n" * 3000)
     assert len(caught) == 1001
     assert "2,000 more rows are left out" in str(caught[-1].message)
-    assert max(len(str(one.message)) for one in caught) < 1000
+    assert max(len(str(warning.message)) for warning in caught) < 1000
 
 
-def test_a_remote_catalog_of_too_many_lines_is_refused_by_their_number(http_folder: HttpFolder, tmp_path: Path) -> None:
+def test_a_remote_catalog_with_too_many_lines_is_refused(http_folder: HttpFolder, tmp_path: Path) -> None:
     (http_folder.folder / "lines.csv").write_bytes(HEADER.encode() + b"\n" * 1_000_002)
     with soon(), pytest.raises(CatalogError, match=r"has 1,000,002 lines; .* at most 1,000,000"):
         CatalogSource("lines", f"{http_folder.url}/lines.csv").read()
@@ -105,7 +105,7 @@ def test_a_remote_catalog_of_too_many_lines_is_refused_by_their_number(http_fold
     assert CatalogSource("lines", str(tmp_path / "lines.csv")).read().entries == {}
 
 
-def test_a_nul_in_a_cell_of_a_catalog_leaves_out_its_row() -> None:
+def test_a_catalog_row_with_nul_is_left_out() -> None:
     with pytest.warns(CatalogWarning, match="^lab, line 2: it holds a NUL character; this row is left out"):
         listing = read_listing("lab", f"{HEADER}\na\0b{ROW}\n{ROW}\n")
     assert set(listing.entries) == {("assembly", "a")}
@@ -134,12 +134,12 @@ def test_a_row_with_a_text_that_cannot_be_stored_is_not_added(tmp_path: Path, te
     ],
     ids=["NUL", "large cell", "other table", "empty"],
 )
-def test_what_is_no_table_of_publications_is_a_catalog_error(text: str, fault: str) -> None:
+def test_an_invalid_publications_table_is_a_catalog_error(text: str, fault: str) -> None:
     with pytest.raises(CatalogError, match=fault):
         read_table(text, "papers", "publication")
 
 
-def test_of_very_many_publications_of_one_key_the_first_are_read(tmp_path: Path) -> None:
+def test_only_the_first_of_very_many_publications_with_one_key_are_read(tmp_path: Path) -> None:
     rows = "".join(f"a,Title {number}\n" for number in range(MOST_OF_KEY + 50))
     (tmp_path / "publications.csv").write_text(f"publication,title\n{rows}")
     entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="a", base=str(tmp_path))
@@ -147,7 +147,7 @@ def test_of_very_many_publications_of_one_key_the_first_are_read(tmp_path: Path)
     assert (len(papers), papers[-1]["title"]) == (100, "Title 99")
 
 
-def test_very_many_columns_get_identifiers_of_their_own_in_linear_time() -> None:
+def test_very_many_columns_get_unique_identifiers_in_linear_time() -> None:
     with soon():
         ids = _field_ids([f"c {'_' * (number % 2)}{number // 2}" for number in range(MANY)])
     assert len(set(ids.values())) == len(ids)
@@ -165,7 +165,9 @@ def test_a_nul_in_any_cell_of_a_stimulus_table_is_an_error_with_its_line(tmp_pat
     with pytest.raises(StimulusSetFormatError, match=f"line {line} holds a NUL character"):
         stimulus_table(tmp_path, table).load()
     _, problems = parse_packaged_table(table, "table.csv")
-    assert [(one.code, one.found) for one in problems] == [("table-unreadable", f"a NUL character in line {line}")]
+    assert [(problem.code, problem.found) for problem in problems] == [
+        ("table-unreadable", f"a NUL character in line {line}")
+    ]
 
 
 @pytest.mark.parametrize("names", [columns(MANY), ",".join(["a"] * MANY)], ids=["different", "doubled"])
@@ -175,17 +177,17 @@ def test_a_stimulus_table_of_very_many_columns_is_refused_at_once(tmp_path: Path
         stimulus_table(tmp_path, table).load()
     with soon():
         _, problems = parse_packaged_table(table, "table.csv")
-    assert [(one.code, one.found) for one in problems] == [("table-unreadable", "120,002 columns")]
+    assert [(problem.code, problem.found) for problem in problems] == [("table-unreadable", "120,002 columns")]
 
 
-def test_doubled_columns_are_named_in_part(tmp_path: Path) -> None:
+def test_an_error_about_duplicate_columns_names_only_some(tmp_path: Path) -> None:
     table = f"stimulus_id,filename,{columns(4000)},{columns(4000)}\n".encode()
     with soon(), pytest.raises(StimulusSetFormatError, match=r"repeats 'c0'.* and 3,995 more; rename columns"):
         stimulus_table(tmp_path, table).load()
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\udcff"], ids=["NUL", "surrogate"])
-def test_a_text_that_cannot_be_stored_is_not_packaged_in_a_stimulus_set(tmp_path: Path, text: str) -> None:
+def test_packaging_refuses_a_stimulus_set_with_text_that_cannot_be_stored(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text("stimulus")
     stimuli = StimulusSet({"stimulus_id": ["1", "2"], "caption": pd.Series(["fine", text], dtype=object)})
     stimuli.stimulus_paths = dict.fromkeys(["1", "2"], tmp_path / "a.txt")
@@ -194,7 +196,7 @@ def test_a_text_that_cannot_be_stored_is_not_packaged_in_a_stimulus_set(tmp_path
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_a_nul_in_a_table_that_is_to_be_packaged_is_an_error_with_its_line(tmp_path: Path) -> None:
+def test_packaging_refuses_a_table_with_nul_and_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(b"stimulus_id,filename\na,a\0.txt\n")
     with pytest.raises(PackagingError, match="a NUL character in line 2"):
         read_stimuli(tmp_path / "table.csv")
@@ -205,4 +207,6 @@ def test_a_coordinate_with_a_text_that_cannot_be_stored_is_an_error(text: str, d
     regions = np.array(["V4", text], dtype=dtype)
     coords = {"stimulus_id": ("presentation", ["a", "b"]), "region": ("presentation", regions)}
     report = validate(BehavioralAssembly(xr.DataArray([1.0, 2.0], coords, ["presentation"])))
-    assert [one.place for one in report.errors if one.code == "text-invalid"] == ["coordinate 'region', position 1"]
+    assert [problem.place for problem in report.errors if problem.code == "text-invalid"] == [
+        "coordinate 'region', position 1"
+    ]

@@ -1,4 +1,4 @@
-"""Texts that would take a time that grows with the square of their length: URLs, names, headers, keys of lock files."""
+"""Long hostile texts take linear time: URLs, names, headers and keys of lock files."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from brainio.service.responses import _ACCEPTS_GZIP
 from brainio.stores.redaction import redacted
 from brainio.text import nearest
 
-LONG = 100_000  # characters: quadratic time would be a minute and more
+LONG = 100_000  # characters; quadratic time would be more than a minute
 TEXTS: dict[str, Callable[[], object]] = {
     "users of URLs": lambda: redacted("a://b:c" * (LONG // 7)),
     "users of URLs behind an at sign": lambda: redacted("@" + "a://b:c" * (LONG // 7)),
@@ -43,7 +43,7 @@ def test_the_time_for_a_hostile_text_is_linear(work: Callable[[], object]) -> No
         ("(https://me:S3/CRET@lab.org/a)", "(https://lab.org/a)"),
     ],
 )
-def test_secrets_of_several_urls_are_cut(secret: str, shown: str) -> None:
+def test_secrets_of_several_urls_are_redacted(secret: str, shown: str) -> None:
     assert redacted(secret) == shown
 
 
@@ -59,7 +59,7 @@ def test_a_lock_file_with_keys_of_very_many_parts_is_refused_at_once(tmp_path: P
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "{a=" * 100_000, "a = " + "9" * 100_000, "a = '\0'"])
-def test_a_lock_file_that_is_nested_without_end_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_deeply_nested_lock_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "brainio.lock").write_text(text)
     with pytest.raises(LockfileError, match="is malformed"):
         read_lockfile(tmp_path / "brainio.lock")

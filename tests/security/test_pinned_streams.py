@@ -1,4 +1,4 @@
-"""A server that sends other bytes after the inspection of a stream cannot lead a reader out of the file."""
+"""A server that changes a stream after its inspection cannot make a reader open other files."""
 
 import io
 from pathlib import Path
@@ -28,7 +28,7 @@ class Server(io.BytesIO):
 
 
 def external_and_harmless(folder: Path) -> tuple[bytes, bytes]:
-    """Return a file with external storage, and the same file without the message for it."""
+    """Return a file with external storage, and the same file without it."""
     hostile_hdf5.write_secrets(folder)
     path = folder / "external.nc"
     with h5py.File(path, "w") as file:

@@ -1,4 +1,4 @@
-"""Pipes, devices and folders in place of files: an error at once, and no program that waits or reads forever."""
+"""Pipes, devices and folders in place of files are an error at once. No program waits or reads forever."""
 
 import os
 import signal
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes w
 
 
 @pytest.fixture(params=["a pipe", "a device", "a folder"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Returns a path of a name that is no file; a test that waits for it is ended."""
+def special_file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Create a pipe, device or folder with a given name, and stop the test after 30 seconds."""
 
-    def make(name: str) -> Path:
+    def create(name: str) -> Path:
         path = tmp_path / name
         if request.param == "a pipe":
             os.mkfifo(path)
@@ -44,13 +44,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[
         return path
 
     signal.alarm(30)
-    yield make
+    yield create
     signal.alarm(0)
 
 
-def test_only_regular_files_are_opened(place: Callable[[str], Path], tmp_path: Path) -> None:
+def test_only_regular_files_are_opened(special_file: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"expected a regular file, found a (pipe|device)|Is a directory"):
-        read_regular(place("x"))
+        read_regular(special_file("x"))
     (tmp_path / "file").write_bytes(b"three words here")
     (tmp_path / "link").symlink_to("file")
     assert read_regular(tmp_path / "link") == b"three words here"
@@ -58,8 +58,8 @@ def test_only_regular_files_are_opened(place: Callable[[str], Path], tmp_path: P
         assert os.get_blocking(file.fileno()) in {True, False}
 
 
-def test_a_catalog_is_a_file(place: Callable[[str], Path]) -> None:
-    path = place("lab.csv")
+def test_a_catalog_must_be_a_regular_file(special_file: Callable[[str], Path]) -> None:
+    path = special_file("lab.csv")
     with pytest.raises(CatalogError, match=r"expected a regular file|Is a directory"):
         CatalogSource("lab", str(path)).read()
     with pytest.raises(CatalogError, match=r"expected a regular file|Is a directory"):
@@ -68,8 +68,8 @@ def test_a_catalog_is_a_file(place: Callable[[str], Path]) -> None:
         append_rows(path, [])
 
 
-def test_a_stimulus_table_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
-    path = place("set.csv")
+def test_a_stimulus_table_must_be_a_regular_file(special_file: Callable[[str], Path], tmp_path: Path) -> None:
+    path = special_file("set.csv")
     with pytest.raises(StimulusSetFormatError, match=r"expected a regular file|Is a directory"):
         StimulusSet.from_files(path, tmp_path)
     with pytest.raises(BrainioError):
@@ -77,13 +77,13 @@ def test_a_stimulus_table_is_a_file(place: Callable[[str], Path], tmp_path: Path
     assert not brainio.validate(path).ok
 
 
-def test_an_archive_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
+def test_an_archive_must_be_a_regular_file(special_file: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises((ArchiveError, CacheError), match=r"expected a regular file|Is a directory"):
-        Cache(tmp_path / "cache").unpack(place("set.zip"))
+        Cache(tmp_path / "cache").unpack(special_file("set.zip"))
 
 
-def test_a_recording_is_a_file(place: Callable[[str], Path]) -> None:
-    path = place("a.nc")
+def test_a_recording_must_be_a_regular_file(special_file: Callable[[str], Path]) -> None:
+    path = special_file("a.nc")
     if not path.is_dir():
         assert not brainio.validate(path).ok
     with pytest.raises(BrainioError):
@@ -91,7 +91,7 @@ def test_a_recording_is_a_file(place: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.parametrize("read", [read_recording, read_stimuli])
-def test_packaging_names_the_kind_of_what_is_no_regular_file(read: Callable[[Path], object], tmp_path: Path) -> None:
+def test_packaging_names_the_kind_of_a_special_file(read: Callable[[Path], object], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(PackagingError, match=r"a\.csv: expected a regular file, found a pipe"):
         read(tmp_path / "a.csv")
@@ -99,9 +99,9 @@ def test_packaging_names_the_kind_of_what_is_no_regular_file(read: Callable[[Pat
         read(Path("/dev/null"))
 
 
-def test_a_stimulus_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_stimulus_must_be_a_regular_file(special_file: Callable[[str], Path], tmp_path: Path) -> None:
     stimuli = StimulusSet({"stimulus_id": ["a"]})
-    stimuli.stimulus_paths = {"a": place("a.png")}
+    stimuli.stimulus_paths = {"a": special_file("a.png")}
     (problem,) = brainio.validate(stimuli).errors
     assert problem.code == "file-missing"
     assert stimuli.stimulus_paths["a"].is_dir() or "which is not a regular file" in str(problem)
@@ -110,11 +110,11 @@ def test_a_stimulus_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> N
     assert stimuli.contact_sheet().size
 
 
-def test_a_lock_file_is_a_file(place: Callable[[str], Path]) -> None:
-    with pytest.raises(LockfileError), brainio.use_lock(place("brainio.lock")):
+def test_a_lock_file_must_be_a_regular_file(special_file: Callable[[str], Path]) -> None:
+    with pytest.raises(LockfileError), brainio.use_lock(special_file("brainio.lock")):
         pass
 
 
-def test_a_location_of_this_machine_is_a_file(place: Callable[[str], Path]) -> None:
+def test_a_local_location_must_be_a_regular_file(special_file: Callable[[str], Path]) -> None:
     with pytest.raises((BrainioError, LocationError)):
-        read_whole(parse_location(str(place("publications.csv"))), 1000)
+        read_whole(parse_location(str(special_file("publications.csv"))), 1000)

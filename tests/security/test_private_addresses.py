@@ -1,4 +1,4 @@
-"""Where a catalog that came over the network may lead: to public addresses, and to the host it came from."""
+"""A remote catalog may only name locations on public addresses and on its own host."""
 
 import pickle
 import socket
@@ -30,7 +30,7 @@ def fetch() -> bytes:
         *("127.0.0.2", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", socket.gethostname()),
     ],
 )
-def test_an_address_of_this_machine_is_refused_in_every_form(
+def test_a_loopback_address_is_refused_in_every_form(
     remote: RemoteCatalog, other_server: HttpFolder, host: str
 ) -> None:
     remote.name(f"{at(other_server, host)}/secret.nc")
@@ -43,33 +43,33 @@ def test_an_address_of_this_machine_is_refused_in_every_form(
     "host", ["169.254.169.254", "10.0.0.1", "192.168.0.1", "172.16.0.1", "100.64.0.1", "[fd00::1]"]
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_private_and_link_local_addresses_are_refused_before_they_are_asked(
+def test_private_and_link_local_addresses_are_refused_before_any_request(
     remote: RemoteCatalog, host: str, scheme: str
 ) -> None:
     remote.name(f"{scheme}://{host}/latest/meta-data")
     with pytest.raises(LocationError) as caught:
         fetch()
-    for said in (f"{scheme}://{host}/latest/meta-data", host.strip("[]"), "BRAINIO_ALLOW_PRIVATE=1"):
-        assert said in str(caught.value)
+    for expected in (f"{scheme}://{host}/latest/meta-data", host.strip("[]"), "BRAINIO_ALLOW_PRIVATE=1"):
+        assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize("ask", [stat, open_file, lambda place: open_read(place).__enter__()])
-def test_every_way_to_ask_is_guarded(other_server: HttpFolder, ask: Callable[..., object]) -> None:
+@pytest.mark.parametrize("read", [stat, open_file, lambda place: open_read(place).__enter__()])
+def test_every_read_function_refuses_private_addresses(other_server: HttpFolder, read: Callable[..., object]) -> None:
     location = parse_location(f"{other_server.url}/secret.nc", base="https://lab.org/catalogs")
     for same in (location, pickle.loads(pickle.dumps(location))):
         with pytest.raises(LocationError, match="of a private network"):
-            ask(same)
+            read(same)
     assert other_server.requests == []
 
 
-def test_mirrors_are_guarded(remote: RemoteCatalog, other_server: HttpFolder) -> None:
+def test_mirrors_on_private_addresses_are_refused(remote: RemoteCatalog, other_server: HttpFolder) -> None:
     remote.name("gone.nc", mirrors=f"{at(other_server, 'localhost')}/secret.nc")
     with pytest.raises(TransferError, match="of a private network"):
         fetch()
     assert other_server.requests == []
 
 
-def test_cards_are_guarded(remote: RemoteCatalog, other_server: HttpFolder) -> None:
+def test_cards_on_private_addresses_are_refused(remote: RemoteCatalog, other_server: HttpFolder) -> None:
     remote.name("s3://bucket/a.nc", status="unavailable", card=f"{at(other_server, 'localhost')}/secret.json")
     with pytest.raises(EntryUnavailableError) as caught:
         brainio.get_assembly("x.Doe2026")
@@ -77,7 +77,7 @@ def test_cards_are_guarded(remote: RemoteCatalog, other_server: HttpFolder) -> N
     assert other_server.requests == []
 
 
-def test_redirects_are_guarded(remote: RemoteCatalog, other_server: HttpFolder) -> None:
+def test_redirects_to_private_addresses_are_refused(remote: RemoteCatalog, other_server: HttpFolder) -> None:
     remote.name("moved.nc")
     remote.server.redirects["/lab/moved.nc"] = f"{at(other_server, 'localhost')}/secret.nc"
     with pytest.raises(LocationError, match="localhost has the address"):
@@ -85,7 +85,7 @@ def test_redirects_are_guarded(remote: RemoteCatalog, other_server: HttpFolder) 
     assert other_server.requests == []
 
 
-def test_a_name_that_leads_elsewhere_when_it_is_connected_to_is_refused(
+def test_dns_rebinding_between_check_and_connection_is_refused(
     other_server: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter(["8.8.8.8", "127.0.0.1"])
@@ -102,7 +102,7 @@ def test_a_name_that_leads_elsewhere_when_it_is_connected_to_is_refused(
     assert other_server.requests == []
 
 
-def test_the_host_that_a_private_catalog_came_from_serves(remote: RemoteCatalog, other_server: HttpFolder) -> None:
+def test_a_private_catalog_may_name_files_on_its_own_host(remote: RemoteCatalog, other_server: HttpFolder) -> None:
     remote.put("lab/a.nc", b"CDF\x01beside")
     remote.name("a.nc")
     assert fetch() == b"CDF\x01beside"
@@ -110,7 +110,7 @@ def test_the_host_that_a_private_catalog_came_from_serves(remote: RemoteCatalog,
     assert fetch() == b"CDF\x01SECRET"
 
 
-def test_a_public_host_does_not_become_the_private_one_that_its_catalog_came_from(
+def test_a_public_catalog_host_that_resolves_to_a_private_address_is_refused(
     other_server: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_name = socket.getaddrinfo
@@ -126,7 +126,7 @@ def test_a_public_host_does_not_become_the_private_one_that_its_catalog_came_fro
     assert stat(parse_location("secret.nc", base=url)) == 10
 
 
-def test_private_addresses_serve_when_they_are_allowed(
+def test_private_addresses_are_used_if_allowed(
     remote: RemoteCatalog, other_server: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote.name(f"{at(other_server, 'localhost')}/secret.nc")
@@ -134,7 +134,7 @@ def test_private_addresses_serve_when_they_are_allowed(
     assert fetch() == b"CDF\x01SECRET"
 
 
-def test_a_connection_that_one_catalog_may_use_serves_no_other(remote: RemoteCatalog, other_server: HttpFolder) -> None:
+def test_a_connection_of_one_catalog_is_not_reused_for_another(remote: RemoteCatalog, other_server: HttpFolder) -> None:
     place = f"{other_server.url}/secret.nc"
     assert stat(parse_location(place)) == 10
     assert stat(parse_location(place, base=remote.server.url)) == 10
@@ -142,7 +142,7 @@ def test_a_connection_that_one_catalog_may_use_serves_no_other(remote: RemoteCat
         stat(parse_location(place, base="https://lab.org/catalogs"))
 
 
-def test_a_catalog_on_this_machine_may_lead_anywhere(other_server: HttpFolder, tmp_path: Path) -> None:
+def test_a_local_catalog_may_name_any_address(other_server: HttpFolder, tmp_path: Path) -> None:
     row = f"x.Doe2026,assembly,NeuroidAssembly,,{at(other_server, 'localhost')}/secret.nc,,"
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     (tmp_path / "own.csv").write_text(f"{header}\n{row}\n")
@@ -150,7 +150,7 @@ def test_a_catalog_on_this_machine_may_lead_anywhere(other_server: HttpFolder, t
     assert fetch_entry(resolve("assembly", "x.Doe2026", catalog=name))["nc"].read_bytes() == b"CDF\x01SECRET"
 
 
-def test_a_proxy_on_a_private_address_serves(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_on_a_private_address_is_used(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     (http_folder.folder / "a.nc").write_bytes(b"by proxy")
     monkeypatch.setenv("http_proxy", http_folder.url)
     with open_read(parse_location("a.nc", base="http://lab.example")) as reading:

@@ -1,4 +1,4 @@
-"""What a catalog that came over the network may name."""
+"""Remote catalogs may only name remote files, files below themselves, and known classes."""
 
 import sys
 import warnings
@@ -68,13 +68,13 @@ BASES = ["https://lab.org/catalogs", "http://lab.org", "s3://bucket/catalogs", "
 
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize(("place", "location_type"), LOCAL + ELSEWHERE)
-def test_only_s3_and_http_and_what_lies_below_it_may_be_named(place: str, location_type: str, base: str) -> None:
+def test_a_remote_catalog_may_only_name_s3_http_and_files_below_it(place: str, location_type: str, base: str) -> None:
     with pytest.raises(LocationError):
         parse_location(place, location_type, base=base)
 
 
 @given(st.text(max_size=40), st.sampled_from(["", "S3", "file", "https", "ftp", "local"]), st.sampled_from(BASES))
-def test_no_text_becomes_a_location_that_may_not_be_named(place: str, location_type: str, base: str) -> None:
+def test_no_text_of_a_remote_catalog_becomes_a_forbidden_location(place: str, location_type: str, base: str) -> None:
     try:
         location = parse_location(place, location_type, base=base)
     except LocationError:
@@ -97,13 +97,13 @@ def test_no_text_becomes_a_location_that_may_not_be_named(place: str, location_t
         ("s3://other/a.nc", "https://lab.org/catalogs", "s3://other/a.nc"),
     ],
 )
-def test_what_may_be_named_knows_which_catalog_named_it(place: str, base: str, url: str) -> None:
+def test_a_location_of_a_remote_catalog_has_its_origin(place: str, base: str, url: str) -> None:
     location = parse_location(place, base=base)
     assert (location.url, location.origin) == (url, base)
 
 
 @pytest.mark.parametrize("base", [None, "", "/data/lab", "file:///data/lab"])
-def test_a_catalog_on_this_machine_may_name_all_that_its_user_may(base: str | None) -> None:
+def test_a_local_catalog_may_name_any_location(base: str | None) -> None:
     for place in ("file:///etc/hosts", "/etc/hosts", "memory://x/a", "ftp://lab.org/a.nc", "http://127.0.0.1/a"):
         assert parse_location(place, base=base).origin == ""
 
@@ -115,25 +115,27 @@ def test_no_catalog_may_chain_file_systems(place: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
-def test_a_refusal_names_entry_and_catalog_and_what_to_do(remote: RemoteCatalog) -> None:
+def test_a_refused_location_error_names_entry_catalog_and_next_step(remote: RemoteCatalog) -> None:
     name = remote.name("/etc/passwd")
     with pytest.raises(LocationError) as caught:
         brainio.get_assembly("x.Doe2026")
-    for said in ("'x.Doe2026'", repr(name), remote.server.url, "/etc/passwd", "Copy the catalog if you trust it"):
-        assert said in str(caught.value)
+    for expected in ("'x.Doe2026'", repr(name), remote.server.url, "/etc/passwd", "Copy the catalog if you trust it"):
+        assert expected in str(caught.value)
 
 
-def test_mirrors_obey_the_same_rule(remote: RemoteCatalog, s3_static: S3Static, tmp_path: Path) -> None:
+def test_forbidden_mirrors_are_skipped_with_a_warning(
+    remote: RemoteCatalog, s3_static: S3Static, tmp_path: Path
+) -> None:
     (tmp_path / "secret").write_bytes(b"SECRET")
     remote.name("s3://bucket/a.nc", "S3", mirrors=f"file://{tmp_path}/secret ftp://lab.org/a.nc")
     with pytest.warns(CatalogWarning, match="mirror of assembly 'x.Doe2026'") as caught, pytest.raises(BrainioError):
         fetch_entry(resolve("assembly", "x.Doe2026"))
-    assert sum("mirror" in str(one.message) for one in caught) >= 2
+    assert sum("mirror" in str(warning.message) for warning in caught) >= 2
     assert [key for _, key, _ in s3_static.downloads()] == ["a.nc"]
 
 
 @pytest.mark.parametrize("card", ["file://{0}/secret.json", "{0}/secret.json", "../../secret.json", "memory://s.json"])
-def test_cards_obey_the_same_rule(remote: RemoteCatalog, tmp_path: Path, card: str) -> None:
+def test_forbidden_cards_are_not_read(remote: RemoteCatalog, tmp_path: Path, card: str) -> None:
     (tmp_path / "secret.json").write_text('{"status_reason": "SECRET"}')
     (remote.server.folder / "secret.json").write_text('{"status_reason": "SECRET"}')
     remote.name("s3://bucket/a.nc", status="unavailable", card=card.format(tmp_path))
@@ -150,40 +152,40 @@ def test_a_card_below_the_catalog_is_read(remote: RemoteCatalog) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"status_reason": "' + b"x" * 2**21 + b'"}', b"\xff", b"[1]"])
-def test_a_card_that_is_none_is_no_reason_to_fail(remote: RemoteCatalog, body: bytes) -> None:
+def test_an_invalid_card_does_not_stop_loading(remote: RemoteCatalog, body: bytes) -> None:
     remote.put("lab/card.json", body)
     remote.name("s3://bucket/a.nc", status="unavailable", card="card.json")
     with pytest.raises(EntryUnavailableError, match="gives no reason"):
         brainio.get_assembly("x.Doe2026")
 
 
-def test_checks_before_packaging_obey_the_same_rule(remote: RemoteCatalog, tmp_path: Path) -> None:
+def test_checks_before_packaging_read_no_forbidden_location(remote: RemoteCatalog, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("stimulus_id,filename\nSECRET,a.png\n")
     remote.name(f"file://{tmp_path}/secret.csv", lookup_type="stimulus_set", **{"class": "StimulusSet"})
     assert assemblies._load_listed_table(resolve("stimulus_set", "x.Doe2026")) is None
 
 
-def test_publications_are_those_beside_the_catalog(remote: RemoteCatalog) -> None:
+def test_publications_are_read_next_to_the_catalog(remote: RemoteCatalog) -> None:
     entry = resolve("assembly", "x.Doe2026", catalog=remote.name("s3://bucket/a.nc"))
     assert publications_of(entry) == []
 
 
 @pytest.mark.parametrize("name", ["os.system", "StimulusSet", "subprocess.Popen", "__class__", "Catalog", "object", ""])
-def test_no_class_but_an_assembly_class_may_be_named(remote: RemoteCatalog, s3_static: S3Static, name: str) -> None:
+def test_a_remote_catalog_may_only_name_assembly_classes(remote: RemoteCatalog, s3_static: S3Static, name: str) -> None:
     remote.name("s3://bucket/a.nc", **{"class": name})
     with pytest.raises(UnknownClassError, match="unknown assembly class"):
         brainio.get_assembly("x.Doe2026")
     assert s3_static.requests == []
 
 
-def test_a_catalog_that_never_ends_is_given_up(remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_catalog_is_an_error(remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["brainio.catalogs.backends.csv_remote"], "LARGEST", 1000)
     name = remote.name("s3://bucket/a.nc", sha1="a" * 2000)
     with pytest.raises(CatalogError, match="has more than 1,000 bytes"):
         resolve("assembly", "x.Doe2026", catalog=name)
 
 
-def test_the_table_of_a_remote_catalog_keeps_the_rules_as_well(
+def test_the_table_of_a_remote_catalog_has_no_forbidden_location(
     remote: RemoteCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = remote.name("s3://bucket/a.nc")
@@ -194,7 +196,7 @@ def test_the_table_of_a_remote_catalog_keeps_the_rules_as_well(
         brainio.get_catalog(name)
 
 
-def test_a_copy_of_a_remote_catalog_may_name_no_more_than_the_catalog(
+def test_a_copy_of_a_remote_catalog_has_the_same_restrictions(
     remote: RemoteCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret.nc").write_bytes(b"secret")

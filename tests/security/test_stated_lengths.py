@@ -22,7 +22,7 @@ GIGABYTES = 2**32 - 1
 
 
 def lengthen(path: Path, length: int) -> None:
-    """Replace a length in all descriptors that state it."""
+    """Replace a length in all descriptors."""
     body = path.read_bytes()
     start = body.find(b"\x89HDF")  # after the user block
     heaps = [place - start for place in range(0, len(body), 8) if body[place : place + 4] == b"GCOL"]
@@ -106,7 +106,7 @@ def test_texts_in_compact_storage_are_refused(tmp_path: Path) -> None:
         inspect(path)
 
 
-def test_stated_lengths_are_found_wherever_netcdf4_and_h5py_write_them(
+def test_stated_lengths_are_found_in_every_file_of_netcdf4_and_h5py(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Check unchanged files, since headers of version 2 and attribute blocks have checksums."""

@@ -106,7 +106,7 @@ def test_a_part_beyond_the_end_has_no_bytes(storage: Storage) -> None:
         assert read(location, 3, 10) == b""
 
 
-def test_a_part_of_another_state_is_never_taken_for_one_of_this(storage: Storage) -> None:
+def test_a_part_of_another_state_of_the_file_is_refused(storage: Storage) -> None:
     location = storage.holding(BODY)
     with open_read(location, span=Span(0, 10)) as reading:
         validator = reading.facts.validator
@@ -124,7 +124,7 @@ def test_a_file_is_read_at_random_positions(storage: Storage) -> None:
         assert (file.seek(7), file.read(3), file.size) == (7, BODY[7:10], len(BODY))
 
 
-def test_a_missing_file_is_an_error_of_its_own(storage: Storage) -> None:
+def test_a_missing_file_raises_a_specific_error(storage: Storage) -> None:
     storage.put("b.bin", b"")
     location = storage.locate("a.bin")
     assert stat(location) is None
@@ -221,7 +221,7 @@ def test_a_conditional_write_replaces_only_the_expected_state(storage: Storage) 
     assert read(location) == b"one+two"
 
 
-def test_offline_mode_permits_only_stores_of_this_machine(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_mode_permits_only_local_stores(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     location = storage.holding(b"abc")
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     if location.is_local:

@@ -1,4 +1,4 @@
-"""Certificates and proxies of the environment count for every access to the network."""
+"""Every network access uses the certificates and proxies of the environment."""
 
 import subprocess
 import sys
@@ -50,41 +50,41 @@ def tls_s3(authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(params=["http", "S3"])
-def place(request: pytest.FixtureRequest) -> str:
-    """Where a file lies on a server over TLS whose authority nobody trusts yet."""
+def location(request: pytest.FixtureRequest) -> str:
+    """The location of a file on a TLS server whose certificate authority is not trusted."""
     if request.param == "S3":
         request.getfixturevalue("tls_s3")
         return "s3://lab/a.csv"
     return f"{https_url(request.getfixturevalue('tls_folder'))}/a.csv"
 
 
-def read(place: str) -> bytes:
-    return read_whole(parse_location(place), 1000)
+def read(location: str) -> bytes:
+    return read_whole(parse_location(location), 1000)
 
 
-def test_a_server_of_an_unknown_authority_is_refused(place: str) -> None:
+def test_a_server_of_an_unknown_authority_is_refused(location: str) -> None:
     with pytest.raises(TransferError, match=r"(?i)certificate"):
-        stat(parse_location(place))
+        stat(parse_location(location))
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_the_authorities_of_the_environment_are_trusted(
-    place: str, authority: CertificateAuthority, variable: str, monkeypatch: pytest.MonkeyPatch
+    location: str, authority: CertificateAuthority, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(authority.bundle))
-    assert read(place) == BODY
-    assert stat(parse_location(place)) == len(BODY)
-    with open_file(parse_location(place)) as file:
+    assert read(location) == BODY
+    assert stat(parse_location(location)) == len(BODY)
+    with open_file(parse_location(location)) as file:
         assert file.read() == BODY
 
 
 def test_a_folder_of_authorities_is_trusted(
-    place: str, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+    location: str, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not authority.folder.exists():
         authority.fill_folder()
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder))
-    assert read(place) == BODY
+    assert read(location) == BODY
 
 
 def test_s3_trusts_the_authority_of_the_aws_tools(
@@ -96,12 +96,12 @@ def test_s3_trusts_the_authority_of_the_aws_tools(
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_a_bundle_that_is_not_there_is_an_error_that_names_it(
-    place: str, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_certificate_bundle_is_an_error_that_names_it(
+    location: str, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(tmp_path / "absent.pem"))
     with pytest.raises(TransferError, match=r"absent\.pem|(?i:certificate|no such file)"):
-        stat(parse_location(place))
+        stat(parse_location(location))
 
 
 def test_catalogs_are_read_from_a_server_of_a_trusted_authority(
@@ -115,7 +115,7 @@ def test_catalogs_are_read_from_a_server_of_a_trusted_authority(
 
 
 class Proxy:
-    """A proxy in a process of its own."""
+    """A proxy in a separate process."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.proxy"]
@@ -124,7 +124,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
 
     def end(self) -> list[str]:
-        """End the process and return what was requested of it."""
+        """End the process, and return the requests that it received."""
         return self._process.communicate()[0].splitlines()
 
 
@@ -137,25 +137,25 @@ def proxy() -> Iterator[Proxy]:
 
 
 def test_requests_go_through_the_proxy_of_the_environment(
-    place: str, authority: CertificateAuthority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    location: str, authority: CertificateAuthority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    assert read(place) == BODY
+    assert read(location) == BODY
     assert [line.split()[0] for line in proxy.end()] == ["CONNECT"]
 
 
 def test_no_proxy_is_honored(
-    place: str, authority: CertificateAuthority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    location: str, authority: CertificateAuthority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert read(place) == BODY
+    assert read(location) == BODY
     assert proxy.end() == []
 
 
-def test_a_catalog_from_the_network_still_reaches_no_private_address_over_tls(
+def test_a_remote_catalog_reaches_no_private_address_over_tls(
     tls_folder: HttpFolder, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
@@ -163,10 +163,10 @@ def test_a_catalog_from_the_network_still_reaches_no_private_address_over_tls(
         stat(parse_location(f"{https_url(tls_folder)}/a.csv", base="https://lab.org/catalogs"))
 
 
-def test_a_malformed_certificate_file_is_an_error_of_this_package(
-    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_malformed_certificate_file_is_a_brainio_error(
+    location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.pem").write_text("no certificate")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "broken.pem"))
     with pytest.raises(BrainioError):
-        stat(parse_location(place))
+        stat(parse_location(location))

@@ -1,4 +1,4 @@
-"""`brainio.stores` for everything that is not S3: local files, http, and what else fsspec knows."""
+"""`brainio.stores` for all locations except S3: local files, HTTP, and other protocols of fsspec."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_file_over_http_is_streamed_by_one_request(http_folder: HttpFolder) ->
     assert "Range" not in http_folder.requests[0].headers
 
 
-def test_http_asks_for_the_bytes_as_they_lie_on_the_server(http_folder: HttpFolder) -> None:
+def test_http_requests_no_content_encoding(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.bin").write_bytes(b"abc")
     read(f"{http_folder.url}/a.bin")
     assert http_folder.requests[0].headers["Accept-Encoding"] == "identity"
@@ -77,7 +77,7 @@ def test_a_missing_local_file_is_a_transfer_error(tmp_path: Path) -> None:
         read(str(tmp_path / "a.bin"))
 
 
-def test_what_the_reader_raises_is_not_taken_for_an_error_of_the_store(tmp_path: Path) -> None:
+def test_an_error_of_the_reader_is_raised_unchanged(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"abc")
 
     def fail_while_reading() -> None:
@@ -90,7 +90,7 @@ def test_what_the_reader_raises_is_not_taken_for_an_error_of_the_store(tmp_path:
     assert not isinstance(caught.value, TransferError)
 
 
-def test_a_version_of_what_keeps_no_versions_is_refused(tmp_path: Path) -> None:
+def test_a_version_id_for_a_store_without_versions_is_refused(tmp_path: Path) -> None:
     location = parse_location(str(tmp_path / "a.bin"))
     with pytest.raises(LocationError, match="only S3 keeps versions"):
         open_read(location, "null")
@@ -99,13 +99,13 @@ def test_a_version_of_what_keeps_no_versions_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
-def test_an_upload_makes_the_folders_and_can_be_read_back(kind: str, tmp_path: Path) -> None:
+def test_an_upload_creates_folders_and_can_be_read_back(kind: str, tmp_path: Path) -> None:
     source = tmp_path / "source.bin"
     source.write_bytes(BODY)
     target = f"memory://{tmp_path.name}/deep/a.bin" if kind == "memory" else str(tmp_path / "x" / "deep" / "a.bin")
-    told: list[int] = []
-    uploaded = upload(source, parse_location(target), told.append)
-    assert (uploaded.version_id, uploaded.size, sum(told)) == (None, len(BODY), len(BODY))
+    progress: list[int] = []
+    uploaded = upload(source, parse_location(target), progress.append)
+    assert (uploaded.version_id, uploaded.size, sum(progress)) == (None, len(BODY), len(BODY))
     assert read(target) == (len(BODY), BODY)
     assert stat(parse_location(target)) == len(BODY)
 
@@ -127,7 +127,7 @@ def test_uploading_over_http_is_refused_before_anything_is_sent(http_folder: Htt
     assert http_folder.requests == []
 
 
-def test_stat_tells_sizes_and_what_is_missing_over_http(http_folder: HttpFolder) -> None:
+def test_stat_over_http_returns_the_size_or_none(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.bin").write_bytes(b"abc")
     http_folder.status["/private.bin"] = 403
     assert stat(parse_location(f"{http_folder.url}/a.bin")) == 3
@@ -136,7 +136,7 @@ def test_stat_tells_sizes_and_what_is_missing_over_http(http_folder: HttpFolder)
         stat(parse_location(f"{http_folder.url}/private.bin"))
 
 
-def test_stat_of_what_is_not_there_is_none(tmp_path: Path) -> None:
+def test_stat_of_a_missing_file_returns_none(tmp_path: Path) -> None:
     assert stat(parse_location(str(tmp_path / "a.bin"))) is None
     assert stat(parse_location(f"memory://{tmp_path.name}/a.bin")) is None
 

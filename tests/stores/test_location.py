@@ -1,4 +1,4 @@
-"""`brainio.stores.location`: one canonical form for every way to write where a file lies."""
+"""`brainio.stores.location`: one canonical form for all spellings of the location of a file."""
 
 import subprocess
 import sys
@@ -36,15 +36,13 @@ KEY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["C
     ],
 )
 @pytest.mark.parametrize("location_type", ["S3", "s3", ""])
-def test_every_address_style_of_s3_leads_to_bucket_and_key(
-    written: str, bucket: str, key: str, location_type: str
-) -> None:
+def test_every_s3_address_style_gives_bucket_and_key(written: str, bucket: str, key: str, location_type: str) -> None:
     location = parse_location(written, location_type)
     assert (location.location_type, location.bucket, location.key) == ("S3", bucket, key)
     assert location.url == f"s3://{bucket}/{key}"
 
 
-def test_the_region_of_an_s3_url_is_kept_but_does_not_tell_two_locations_apart() -> None:
+def test_the_region_of_an_s3_url_is_kept_but_not_compared() -> None:
     regional = parse_location("https://bucket.s3.eu-west-1.amazonaws.com/a.nc", "S3")
     assert regional.region == "eu-west-1"
     assert regional == parse_location("s3://bucket/a.nc")
@@ -58,7 +56,7 @@ def test_a_key_survives_the_quoting_of_an_s3_url(key: str) -> None:
 
 
 @given(st.lists(KEY_TEXT.filter(lambda part: "/" not in part and part not in {".", ".."}), min_size=1, max_size=4))
-def test_a_local_path_survives_being_a_location(parts: list[str]) -> None:
+def test_a_local_path_survives_conversion_to_a_location(parts: list[str]) -> None:
     path = Path("/", *parts)
     location = parse_location(str(path), "file")
     assert location.path == path
@@ -104,13 +102,15 @@ def test_a_relative_path_without_base_is_below_the_working_directory(
         ("ftp://host/x/a.csv", "ftp", "a.csv", False),
     ],
 )
-def test_name_and_nearness_are_read_from_a_location(written: str, location_type: str, name: str, local: bool) -> None:
+def test_a_location_knows_its_file_name_and_whether_it_is_local(
+    written: str, location_type: str, name: str, local: bool
+) -> None:
     location = parse_location(written, location_type)
     assert (location.name, location.is_local) == (name, local)
 
 
 @pytest.mark.parametrize(
-    ("written", "location_type", "said"),
+    ("written", "location_type", "message"),
     [
         ("", "", "empty"),
         ("a\0b", "", "NUL"),
@@ -135,14 +135,14 @@ def test_name_and_nearness_are_read_from_a_location(written: str, location_type:
         ("https://host:me/a.csv", "", "not a valid URL"),
     ],
 )
-def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, location_type: str, said: str) -> None:
+def test_an_invalid_location_is_refused_with_the_reason(written: str, location_type: str, message: str) -> None:
     with pytest.raises(LocationError) as caught:
         parse_location(written, location_type)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "message"),
     [
         ("doi:10.5281/zenodo.1", "is a DOI.*https URL of the file itself"),
         ("DOI:10.5281/zenodo.1", "is a DOI"),
@@ -160,10 +160,10 @@ def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, loca
     ],
 )
 @pytest.mark.parametrize("base", [None, "https://example.org/lab", "/lab"])
-def test_what_identifies_no_file_is_refused_and_never_taken_for_a_path(
-    written: str, said: str, base: str | None
+def test_a_url_that_identifies_no_file_is_refused_and_not_used_as_a_path(
+    written: str, message: str, base: str | None
 ) -> None:
-    with pytest.raises(LocationError, match=said):
+    with pytest.raises(LocationError, match=message):
         parse_location(written, base=base)
 
 
@@ -181,7 +181,7 @@ def test_a_relative_path_may_not_climb_out_of_the_folder_of_a_remote_catalog(bas
         parse_location(path, base=base)
 
 
-def test_what_a_kind_does_not_have_is_an_error_and_not_nonsense() -> None:
+def test_an_attribute_of_another_kind_of_location_is_an_error() -> None:
     with pytest.raises(LocationError, match="neither bucket nor key"):
         _ = parse_location("/data/a.csv").bucket
     with pytest.raises(LocationError, match="not a local file"):

@@ -1,4 +1,4 @@
-"""`brainio.stores.open_file`: a remote file read from anywhere, all of it from one state."""
+"""`brainio.stores.open_file`: random access to a remote file, with all bytes from one state."""
 
 import io
 import os
@@ -20,8 +20,8 @@ PLACES = ("file", "http", "s3", "memory")
 
 
 @pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path, http_folder: HttpFolder, s3_static: S3Static) -> str:
-    """Where a file of BODY lies."""
+def location(request: pytest.FixtureRequest, tmp_path: Path, http_folder: HttpFolder, s3_static: S3Static) -> str:
+    """The location of a file with the content BODY."""
     (tmp_path / "a.nc").write_bytes(BODY)
     (http_folder.folder / "a.nc").write_bytes(BODY)
     s3_static.objects["lab", "a.nc"] = BODY
@@ -34,8 +34,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, http_folder: HttpFolde
     }[request.param]
 
 
-def test_a_file_reads_as_a_local_one_from_anywhere(place: str) -> None:
-    with open_file(parse_location(place)) as file:
+def test_a_file_in_any_store_reads_like_a_local_one(location: str) -> None:
+    with open_file(parse_location(location)) as file:
         assert file.size == len(BODY)
         for start, count in ((0, 10), (BLOCK - 3, 6), (len(BODY) - 5, 100), (3, 4 * BLOCK), (7, 0)):
             file.seek(start)
@@ -47,7 +47,7 @@ def test_a_file_reads_as_a_local_one_from_anywhere(place: str) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, len(BODY) + 10), st.integers(-1, 3 * BLOCK)), max_size=20))
-def test_any_sequence_of_reads_gives_what_a_buffer_gives(reads: list[tuple[int, int]]) -> None:
+def test_any_sequence_of_reads_equals_that_of_a_buffer(reads: list[tuple[int, int]]) -> None:
     fsspec.filesystem("memory").pipe_file("/ranges/law.nc", BODY)
     buffer = io.BytesIO(BODY)
     with open_file(parse_location("memory://ranges/law.nc")) as file:
@@ -57,7 +57,7 @@ def test_any_sequence_of_reads_gives_what_a_buffer_gives(reads: list[tuple[int, 
             assert file.read(count) == buffer.read(count)
 
 
-def test_only_what_is_read_is_asked_for_and_only_once(s3_static: S3Static) -> None:
+def test_only_blocks_that_are_read_are_requested_once(s3_static: S3Static) -> None:
     s3_static.objects["lab", "a.nc"] = BODY
     with open_file(parse_location("s3://lab/a.nc")) as file:
         for _ in range(3):
@@ -65,8 +65,8 @@ def test_only_what_is_read_is_asked_for_and_only_once(s3_static: S3Static) -> No
             file.read(10)
             file.seek(0)
             file.read(10)
-    asked = [request.headers["Range"] for request in s3_static.requests]
-    assert asked == [f"bytes=0-{BLOCK - 1}", f"bytes={3 * BLOCK}-{4 * BLOCK - 1}"]
+    ranges = [request.headers["Range"] for request in s3_static.requests]
+    assert ranges == [f"bytes=0-{BLOCK - 1}", f"bytes={3 * BLOCK}-{4 * BLOCK - 1}"]
 
 
 def test_a_long_read_is_one_request(s3_static: S3Static) -> None:
@@ -78,7 +78,7 @@ def test_a_long_read_is_one_request(s3_static: S3Static) -> None:
     assert len(s3_static.requests) == 1
 
 
-def test_what_breaks_in_the_middle_is_asked_for_again(http_folder: HttpFolder) -> None:
+def test_a_broken_read_is_requested_again(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.nc").write_bytes(BODY)
     with open_file(parse_location(f"{http_folder.url}/a.nc")) as file:
         http_folder.cut_after, http_folder.cuts = 100, 2
@@ -112,7 +112,7 @@ def test_a_local_file_that_is_replaced_while_it_is_read_is_an_error(tmp_path: Pa
             file.read(10)
 
 
-def test_what_was_opened_in_a_versioned_bucket_stays_that_version(moto_s3: MotoS3) -> None:
+def test_a_file_opened_in_a_versioned_bucket_stays_at_its_version(moto_s3: MotoS3) -> None:
     moto_s3.create_bucket("lab", versioning=True)
     version = moto_s3.put("lab", "a.nc", BODY)
     with open_file(parse_location("s3://lab/a.nc")) as file:
@@ -134,21 +134,21 @@ def test_a_pickled_file_opens_the_same_state_or_fails(s3_static: S3Static) -> No
         pickle.loads(pickled)
 
 
-def test_a_server_without_ranges_is_told_before_the_whole_file_is_read(http_folder: HttpFolder) -> None:
+def test_a_server_without_ranges_is_an_error_before_the_whole_file_is_read(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.nc").write_bytes(BODY)
     http_folder.ranges = False
     with pytest.raises(TransferError, match=r"cannot be read in parts.*whole files only"):
         open_file(parse_location(f"{http_folder.url}/a.nc"))
 
 
-def test_a_missing_file_and_a_version_of_what_has_none_are_refused_at_once(http_folder: HttpFolder) -> None:
+def test_a_missing_file_and_an_unsupported_version_are_refused_at_once(http_folder: HttpFolder) -> None:
     with pytest.raises(TransferError, match="no such file"):
         open_file(parse_location(f"{http_folder.url}/none.nc"))
     with pytest.raises(LocationError, match="only S3 keeps versions"):
         open_file(parse_location(f"{http_folder.url}/none.nc"), "abc")
 
 
-def test_a_server_that_ignores_where_a_part_ends_gives_the_right_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ignores_the_end_of_a_range_gives_the_correct_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     body = BODY[: 3 * BLOCK]
     with OpenEndedRanges({("lab", "a.nc"): body}) as server, monkeypatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", server.url)

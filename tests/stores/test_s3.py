@@ -1,4 +1,4 @@
-"""`brainio.stores` for S3: what is asked for, with which credentials, and what is said when it is refused."""
+"""`brainio.stores` for S3: requests, their credentials, and errors that explain refusals."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def server(s3_static: S3Static) -> S3Static:
     return s3_static
 
 
-def test_a_bucket_with_dots_is_asked_for_by_bucket_and_key(server: S3Static) -> None:
+def test_a_bucket_with_dots_is_requested_in_path_style(server: S3Static) -> None:
     assert read() == (len(BODY), BODY)
     assert server.downloads() == [(*OBJECT, None)]
 
@@ -37,7 +37,7 @@ def test_a_bucket_with_dots_is_asked_for_by_bucket_and_key(server: S3Static) -> 
 @pytest.mark.parametrize(
     ("given", "sent"), [(None, None), ("", None), ("null", "null"), ("3sL4kqtJlcpXroDTD", "3sL4kqtJlcpXroDTD")]
 )
-def test_a_version_is_asked_for_as_stated_and_null_is_not_absent(
+def test_the_stated_version_is_requested_even_if_it_is_null(
     server: S3Static, given: str | None, sent: str | None
 ) -> None:
     read(given)
@@ -45,7 +45,7 @@ def test_a_version_is_asked_for_as_stated_and_null_is_not_absent(
     assert [(r.method, r.version_id) for r in server.requests] == [("GET", sent), ("HEAD", sent)]
 
 
-def test_without_credentials_the_first_request_is_unsigned_already(server: S3Static) -> None:
+def test_without_credentials_the_first_request_is_unsigned(server: S3Static) -> None:
     read()
     assert [r.signed for r in server.requests] == [False]
 
@@ -58,26 +58,26 @@ def test_with_credentials_the_request_is_signed(server: S3Static) -> None:
 
 @pytest.mark.usefixtures("aws_credentials")
 @pytest.mark.parametrize("refusal", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"])
-def test_refused_credentials_are_left_out_once_and_public_data_still_come(server: S3Static, refusal: str) -> None:
+def test_public_data_is_read_without_refused_credentials(server: S3Static, refusal: str) -> None:
     server.refuse_signed = refusal
     assert read()[1] == BODY
     assert [r.signed for r in server.requests] == [True, False]
 
 
 @pytest.mark.usefixtures("aws_credentials")
-def test_when_both_ways_are_refused_the_error_shows_both_reasons(server: S3Static) -> None:
+def test_refused_signed_and_unsigned_requests_are_an_error_with_both_reasons(server: S3Static) -> None:
     server.refuse_signed, server.refuse_unsigned = "SignatureDoesNotMatch", "AccessDenied"
     with pytest.raises(TransferError) as caught:
         read()
-    said = str(caught.value)
+    message = str(caught.value)
     assert [r.signed for r in server.requests] == [True, False]
-    assert all(part in said for part in ("s3://brainio.brainscore/folder/assy a.nc", "SignatureDoesNotMatch"))
-    assert "without credentials, S3 returned 403 AccessDenied" in said
-    assert "AWS_PROFILE" in said
+    assert all(part in message for part in ("s3://brainio.brainscore/folder/assy a.nc", "SignatureDoesNotMatch"))
+    assert "without credentials, S3 returned 403 AccessDenied" in message
+    assert "AWS_PROFILE" in message
 
 
 @pytest.mark.usefixtures("aws_credentials")
-def test_what_is_missing_is_not_asked_for_twice(server: S3Static) -> None:
+def test_a_missing_object_is_requested_once(server: S3Static) -> None:
     server.objects[OBJECT[0], "other"] = b""
     del server.objects[OBJECT]
     with pytest.raises(TransferError, match="no such object"):
@@ -85,7 +85,7 @@ def test_what_is_missing_is_not_asked_for_twice(server: S3Static) -> None:
     assert [r.signed for r in server.requests] == [True]
 
 
-def test_a_private_object_without_credentials_is_an_error_that_says_none_were_found(server: S3Static) -> None:
+def test_a_private_object_without_credentials_is_an_error_that_reports_missing_credentials(server: S3Static) -> None:
     server.refuse_unsigned = "AccessDenied"
     with pytest.raises(TransferError, match=r"no credentials were found.*AccessDenied"):
         read()
@@ -100,7 +100,7 @@ def test_a_private_object_without_credentials_is_an_error_that_says_none_were_fo
     ],
     ids=["profile not found", "half a key pair", "both"],
 )
-def test_unusable_credentials_do_not_stand_in_the_way_of_public_data(
+def test_public_data_is_read_despite_unusable_credentials(
     server: S3Static, monkeypatch: pytest.MonkeyPatch, broken: dict[str, str]
 ) -> None:
     for name, value in broken.items():
@@ -118,15 +118,15 @@ def test_unusable_credentials_are_named_when_the_object_is_private(
         read()
 
 
-def test_a_broken_configuration_file_does_not_stand_in_the_way_of_public_data(
+def test_public_data_is_read_despite_a_broken_configuration_file(
     server: S3Static, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config").write_text("this is no configuration\n")
+    (tmp_path / "config").write_text("not a configuration\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     assert read()[1] == BODY
 
 
-def test_profile_and_endpoint_of_the_configuration_files_are_honoured(
+def test_profile_and_endpoint_of_the_configuration_files_are_used(
     server: S3Static, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, secrets = tmp_path / "config", tmp_path / "credentials"
@@ -141,15 +141,13 @@ def test_profile_and_endpoint_of_the_configuration_files_are_honoured(
     assert "/eu-west-1/s3/" in server.requests[0].headers["Authorization"]
 
 
-def test_the_endpoint_of_s3_alone_wins_over_the_endpoint_of_all(
-    server: S3Static, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_endpoint_for_s3_overrides_the_general_one(server: S3Static, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HOST}:{closed_port()}")
     assert read()[1] == BODY
 
 
-def test_a_changed_environment_is_seen_by_the_next_request(server: S3Static, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_request_uses_a_changed_environment(server: S3Static, monkeypatch: pytest.MonkeyPatch) -> None:
     read()
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
@@ -164,15 +162,15 @@ def test_many_threads_read_at_once(server: S3Static) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bucket", "key", "version_id", "said"),
+    ("bucket", "key", "version_id", "message"),
     [
         ("nowhere", "a.nc", None, "the bucket does not exist"),
         ("here", "missing.nc", None, "no such object"),
         ("here", "a.nc", "missing", "no such object in version 'missing'"),
     ],
 )
-def test_what_is_not_there_is_named(
-    s3_static: S3Static, bucket: str, key: str, version_id: str | None, said: str
+def test_an_error_names_the_missing_bucket_key_or_version(
+    s3_static: S3Static, bucket: str, key: str, version_id: str | None, message: str
 ) -> None:
     s3_static.objects["here", "a.nc"] = b"abc"
     s3_static.strict_versions = True
@@ -180,7 +178,7 @@ def test_what_is_not_there_is_named(
     with pytest.raises(TransferError) as caught, open_read(location, version_id):
         pass
     assert location.url in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert stat(location, version_id) is None
 
 
@@ -200,23 +198,21 @@ def test_a_refused_connection_is_an_error_that_names_location_and_endpoint(monke
 
 
 @pytest.mark.parametrize("size", [0, 1000, 2 * PART + 1], ids=["empty", "small", "in parts"])
-def test_an_upload_tells_the_version_under_which_it_can_be_read_back(
-    moto_s3: MotoS3, tmp_path: Path, size: int
-) -> None:
+def test_an_upload_returns_the_version_id_of_the_new_object(moto_s3: MotoS3, tmp_path: Path, size: int) -> None:
     moto_s3.create_bucket("bucket.with.dots", versioning=True)
     location = parse_location("s3://bucket.with.dots/folder/a.bin")
-    source, told = tmp_path / "a.bin", list[int]()
+    source, progress = tmp_path / "a.bin", list[int]()
     source.write_bytes(os.urandom(size))
-    first = upload(source, location, told.append)
+    first = upload(source, location, progress.append)
     moto_s3.put("bucket.with.dots", "folder/a.bin", b"a later version")
-    assert (first.size, sum(told)) == (size, size)
+    assert (first.size, sum(progress)) == (size, size)
     assert first.version_id not in {None, "", "null"}
     assert stat(location, first.version_id) == size
     with open_read(location, first.version_id) as reading:
         assert b"".join(reading.chunks()) == source.read_bytes()
 
 
-def test_an_upload_to_a_bucket_without_versions_tells_none(moto_s3: MotoS3, tmp_path: Path) -> None:
+def test_an_upload_to_a_bucket_without_versions_returns_no_version_id(moto_s3: MotoS3, tmp_path: Path) -> None:
     moto_s3.create_bucket("plain")
     (tmp_path / "a.bin").write_bytes(b"abc")
     assert upload(tmp_path / "a.bin", parse_location("s3://plain/a.bin")).version_id is None
@@ -242,7 +238,7 @@ def test_importing_the_stores_imports_neither_boto3_nor_fsspec() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_a_small_file_that_breaks_in_the_middle_is_read_again_a_few_times(s3_static: S3Static) -> None:
+def test_a_broken_read_of_a_small_file_is_retried_a_few_times(s3_static: S3Static) -> None:
     place = parse_location("s3://lab/lab.csv")
     s3_static.objects["lab", "lab.csv"] = b"identifier,lookup_type"
     s3_static.cut_after, s3_static.cuts = 5, 2

@@ -1,4 +1,4 @@
-"""S3 as it is at some labs: buckets whose readers pay, endpoints without the checksums of newer clients."""
+"""S3 variants of some labs: requester-pays buckets, and endpoints without the checksums of newer clients."""
 
 import os
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ def bills_requesters(headers: Mapping[str, str]) -> Refused:
 
 @pytest.fixture
 def requester_pays(bucket: MotoS3) -> MotoS3:
-    """A bucket that answers only requests whose sender pays."""
+    """A bucket that answers only requests with a requester-pays header."""
     bucket.refuse_headers(bills_requesters)
     return bucket
 
 
-def test_requests_are_paid_for_when_the_environment_says_so(
+def test_requests_are_paid_for_if_the_environment_says_so(
     requester_pays: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
@@ -49,7 +49,7 @@ def test_requests_are_paid_for_when_the_environment_says_so(
     assert {request.headers.get("x-amz-request-payer") for request in requester_pays.requests} == {"requester"}
 
 
-def test_files_in_parts_are_written_to_a_bucket_whose_users_pay(
+def test_multipart_uploads_to_a_requester_pays_bucket_work(
     requester_pays: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
@@ -59,12 +59,12 @@ def test_files_in_parts_are_written_to_a_bucket_whose_users_pay(
     assert stat(parse_location("s3://lab-bucket/large.bin")) == (5 << 20) + 1
 
 
-def test_a_refusal_names_the_variable_with_which_requests_are_paid_for(requester_pays: MotoS3) -> None:
+def test_a_refused_request_names_the_variable_for_requester_pays(requester_pays: MotoS3) -> None:
     with pytest.raises(AccessRefusedError, match=r"\(requester pays\), set AWS_REQUEST_PAYER=requester"):
         read_whole(WHERE, 10)
 
 
-def test_signed_links_say_that_their_user_pays(bucket: MotoS3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signed_links_include_requester_pays(bucket: MotoS3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
     client = access_to(WHERE).signed
     assert client is not None
@@ -90,7 +90,9 @@ def older_endpoint(bucket: MotoS3) -> MotoS3:
     return bucket
 
 
-def test_an_endpoint_that_refuses_checksums_is_asked_without_them(older_endpoint: MotoS3, tmp_path: Path) -> None:
+def test_requests_are_repeated_without_checksums_if_the_endpoint_refuses_them(
+    older_endpoint: MotoS3, tmp_path: Path
+) -> None:
     (tmp_path / "b.bin").write_bytes(b"new")
     upload(tmp_path / "b.bin", parse_location("s3://lab-bucket/b.bin"))
     assert read_whole(parse_location("s3://lab-bucket/b.bin"), 10) == b"new"
@@ -100,7 +102,7 @@ def test_an_endpoint_that_refuses_checksums_is_asked_without_them(older_endpoint
     assert len({request.path for request in refused}) == 1  # later requests leave them out at once
 
 
-def test_a_file_in_parts_goes_to_an_endpoint_that_refuses_checksums(
+def test_multipart_uploads_to_an_endpoint_that_refuses_checksums_work(
     older_endpoint: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_store, "PART", 5 << 20)
@@ -110,7 +112,7 @@ def test_a_file_in_parts_goes_to_an_endpoint_that_refuses_checksums(
     assert older_endpoint.open_uploads("lab-bucket") == []
 
 
-def test_where_checksums_are_demanded_a_refusal_names_the_variables(
+def test_a_refusal_of_required_checksums_names_the_variables(
     older_endpoint: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_supported")

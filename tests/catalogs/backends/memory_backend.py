@@ -1,4 +1,4 @@
-"""A catalog backend in the memory of one process: what a new backend has to implement, in one file."""
+"""A catalog backend in the memory of one process: all that a new backend has to implement, in one file."""
 
 import secrets
 from threading import RLock

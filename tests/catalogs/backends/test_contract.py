@@ -1,6 +1,6 @@
 """The contract of `CatalogBackend`: every backend passes the same tests.
 
-A further backend joins by one line in `LOCATIONS`.
+To test another backend, add a line to `LOCATIONS`.
 """
 
 import secrets
@@ -89,7 +89,7 @@ def test_a_location_has_one_backend_with_the_name_of_the_catalog(backend: Catalo
     assert not backend.is_read_only
 
 
-def test_a_catalog_that_does_not_exist_is_none_and_cannot_be_read(backend: CatalogBackend) -> None:
+def test_a_missing_catalog_cannot_be_read(backend: CatalogBackend) -> None:
     backend.check_writable()
     assert backend.read_current() is None
     with pytest.raises(CatalogError):
@@ -147,7 +147,7 @@ def test_an_error_while_cells_are_computed_changes_nothing(filled: CatalogBacken
     assert (filled.read_current(), filled.version_token()) == (before, token)
 
 
-def test_cells_of_a_catalog_that_does_not_exist_are_not_set(backend: CatalogBackend) -> None:
+def test_cells_of_a_missing_catalog_are_not_set(backend: CatalogBackend) -> None:
     backend.check_writable()
     with pytest.raises(CatalogError, match=r"the catalog .* does not exist|there is no database"):
         backend.set_cells(lambda _: {"license": "CC0-1.0"})
@@ -204,7 +204,7 @@ def fail_to_change(text: str) -> str:
 
 
 def test_a_card_is_written_before_the_rows_name_it(filled: CatalogBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the rows cannot be changed, the catalog names no card that does not exist."""
+    """If changing the rows fails, the catalog names no missing card."""
     add_catalog(filled.location)
     written = []
 

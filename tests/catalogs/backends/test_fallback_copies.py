@@ -1,4 +1,4 @@
-"""The last good copy of a remote catalog serves while the catalog cannot be read."""
+"""While a remote catalog cannot be read, its fallback copy is used."""
 
 import os
 import socket
@@ -34,7 +34,7 @@ def line(identifier: str) -> str:
 
 @pytest.fixture
 def url(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A catalog on a web server, named in the environment, which no process has read."""
+    """An active catalog on a web server that no process has read."""
     url = f"{http_folder.url}/lab.csv"
     write(http_folder, "x.Doe2026")
     monkeypatch.setenv("BRAINIO_CATALOGS", url)
@@ -44,7 +44,7 @@ def url(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def read(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The same, which an earlier process has read."""
+    """An active catalog on a web server that an earlier process has read."""
     assert resolve("assembly", "x.Doe2026").catalog == "lab"
     forget(monkeypatch)
     return url
@@ -55,13 +55,13 @@ def write(server: HttpFolder, *identifiers: str) -> None:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what this process read, as a new one has read nothing."""
+    """Forget the catalogs that this process has read, like a new process."""
     monkeypatch.setattr(registry, "_reads", {})
 
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port that drops connections: nobody accepts them, and the queue is full."""
+    """A port that never accepts connections and whose queue is full."""
     with ExitStack() as opened:
         server = opened.enter_context(socket.socket())
         server.bind((HOST, 0))
@@ -73,7 +73,7 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_offline_the_copy_serves_with_a_warning_and_nothing_is_asked(
+def test_the_copy_is_used_offline_with_a_warning_and_no_request(
     read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = len(http_folder.requests)
@@ -91,7 +91,7 @@ FAULTS = {"404": 404, "403": 403, "no catalog": 200}
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, "closed"])
-def test_a_catalog_that_is_away_refused_or_broken_serves_from_its_copy(
+def test_the_copy_of_an_unreachable_refused_or_broken_catalog_is_used(
     read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     if fault == "closed":
@@ -110,7 +110,7 @@ def test_a_catalog_that_is_away_refused_or_broken_serves_from_its_copy(
     assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
 
 
-def test_a_host_that_says_nothing_is_given_up_soon_where_there_is_a_copy(
+def test_a_silent_host_times_out_soon_if_there_is_a_copy(
     read: str, silent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = f"http://{HOST}:{silent}/lab.csv"
@@ -119,10 +119,10 @@ def test_a_host_that_says_nothing_is_given_up_soon_where_there_is_a_copy(
     monkeypatch.setenv("BRAINIO_CATALOGS", elsewhere)
     with pytest.warns(CatalogWarning, match=r"did not respond within 0\.2 s; brainio uses the copy of"):
         assert resolve("assembly", "x.Doe2026").catalog == "lab"
-    assert "x.Doe2026" in list_assemblies()  # and is not waited for again
+    assert "x.Doe2026" in list_assemblies()  # no second timeout
 
 
-def test_a_command_does_not_wait_until_connecting_to_a_silent_host_is_given_up(read: str, silent: int) -> None:
+def test_a_command_does_not_wait_for_the_connection_to_a_silent_host(read: str, silent: int) -> None:
     elsewhere = f"http://{HOST}:{silent}/lab.csv"
     copy_path(read).rename(copy_path(elsewhere))
     done = brainio("info", "x.Doe2026", BRAINIO_CATALOGS=elsewhere)
@@ -130,7 +130,7 @@ def test_a_command_does_not_wait_until_connecting_to_a_silent_host_is_given_up(r
     assert "did not respond within 5 s; brainio uses the copy of" in done.stderr
 
 
-def test_what_comes_late_is_kept_for_the_next_process(
+def test_a_late_response_is_stored_for_the_next_process(
     read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(http_folder, "x.New2026")
@@ -154,7 +154,7 @@ def test_a_copy_is_replaced_when_the_catalog_has_changed(
         assert resolve("assembly", "x.New2026")
 
 
-def test_the_day_of_a_copy_is_when_the_catalog_was_last_read(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_date_of_a_copy_is_that_of_the_last_read(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
     os.utime(copy_path(read), (0, 0))
     assert resolve("assembly", "x.Doe2026")
     forget(monkeypatch)
@@ -163,7 +163,7 @@ def test_the_day_of_a_copy_is_when_the_catalog_was_last_read(read: str, monkeypa
         assert resolve("assembly", "x.Doe2026")
 
 
-def test_what_is_no_catalog_is_never_kept(url: str, http_folder: HttpFolder) -> None:
+def test_an_invalid_catalog_is_never_stored_as_a_copy(url: str, http_folder: HttpFolder) -> None:
     (http_folder.folder / "lab.csv").write_text("<html>please log in</html>\n")
     with pytest.raises(CatalogError, match="is not a catalog"):
         add_catalog(url)
@@ -171,14 +171,14 @@ def test_what_is_no_catalog_is_never_kept(url: str, http_folder: HttpFolder) -> 
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"identifier,loo"])
-def test_a_damaged_copy_is_none(read: str, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
+def test_a_damaged_copy_is_not_used(read: str, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
     copy_path(read).write_bytes(damage)
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.raises(OfflineCatalogError, match="There is no copy"):
         add_catalog(read)
 
 
-def test_a_copy_is_written_in_one_step_and_its_name_shows_no_password(http_folder: HttpFolder) -> None:
+def test_a_copy_is_written_atomically_and_its_name_shows_no_password(http_folder: HttpFolder) -> None:
     write(http_folder, "x.Doe2026")
     url = f"{http_folder.url.replace('//', '//somebody:secret@')}/lab.csv"
     add_catalog(url)
@@ -188,19 +188,21 @@ def test_a_copy_is_written_in_one_step_and_its_name_shows_no_password(http_folde
     assert b"secret" not in kept.read_bytes()
 
 
-def test_a_catalog_is_read_where_no_copy_can_be_kept(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_is_read_even_if_no_copy_can_be_stored(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "file" / "home"))
     assert resolve("assembly", "x.Doe2026").catalog == "lab"
 
 
-def test_the_table_of_a_catalog_comes_from_the_copy_too(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_a_catalog_is_read_from_the_copy_too(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="the copy of"):
         assert list(get_catalog("lab")["identifier"]) == ["x.Doe2026"]
 
 
-def test_a_program_may_add_a_catalog_offline_that_it_added_before(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_previously_added_catalog_can_be_added_offline(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BRAINIO_CATALOGS")
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="the copy of"):
@@ -208,7 +210,7 @@ def test_a_program_may_add_a_catalog_offline_that_it_added_before(read: str, mon
     assert resolve("assembly", "x.Doe2026").catalog == "lab"
 
 
-def test_what_this_process_wrote_to_a_remote_catalog_is_found_however_long_that_takes(
+def test_entries_that_this_process_wrote_to_a_slow_remote_catalog_are_found(
     moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moto_s3.create_bucket("lab")
@@ -221,9 +223,7 @@ def test_what_this_process_wrote_to_a_remote_catalog_is_found_however_long_that_
     assert resolve("assembly", "x.New2026").catalog == "lab"
 
 
-def test_offline_without_a_copy_the_error_says_so_and_is_no_plain_unknown_identifier(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_copy_offline_is_an_error_of_its_own_kind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="left out"), pytest.raises(OfflineLookupError) as caught:
         resolve("assembly", "x.Doe2026")

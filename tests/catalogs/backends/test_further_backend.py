@@ -1,4 +1,4 @@
-"""A further backend is one file: lookups, tables, search and the service work with it as with the others."""
+"""Another backend needs only one file: lookups, tables, search and the service work with it."""
 
 import secrets
 
@@ -26,25 +26,25 @@ def location() -> str:
     return location
 
 
-def test_it_is_chosen_by_the_scheme_of_its_location(location: str) -> None:
+def test_the_scheme_of_a_location_selects_the_backend(location: str) -> None:
     assert isinstance(backend_of(location), memory_backend.MemoryCatalog)
     assert not backend_of(location).is_read_only
 
 
-def test_its_entries_are_looked_up_and_listed_as_a_table(location: str) -> None:
+def test_entries_of_another_backend_are_looked_up_and_listed_as_a_table(location: str) -> None:
     assert resolve("assembly", "Doe").identifier == "lab.Doe2026"
     append_rows(location, [row("lab.New2026")])
     assert "lab.New2026" in brainio.list_assemblies()
     assert list(brainio.get_catalog("further")["identifier"]) == ["lab.Doe2026", "lab.Roe2026", "lab.New2026"]
 
 
-def test_its_entries_are_found_by_search(location: str) -> None:
+def test_entries_of_another_backend_are_found_by_search(location: str) -> None:
     assert [hit.identifier for hit in search("Doe2026", catalog="further")] == ["lab.Doe2026"]
     append_rows(location, [row("lab.Poe2026")])
     assert [hit.identifier for hit in search("Poe2026", catalog="further")] == ["lab.Poe2026"]
 
 
-def test_a_service_serves_it_and_notices_changes(location: str) -> None:
+def test_a_service_with_another_backend_notices_changes(location: str) -> None:
     settings = read_settings()
     database = Database(settings.database)
     watcher = CatalogWatcher(settings, ChangeLog(database), AccessControl(settings, database))

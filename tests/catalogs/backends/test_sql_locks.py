@@ -1,4 +1,4 @@
-"""Waits for databases: holders are named, crowds that make progress are waited for, and stopped processes are not."""
+"""Waiting for database locks: errors name the holder, and only holders that make progress are waited for."""
 
 import logging
 import os
@@ -24,16 +24,16 @@ from brainio.errors import LockHeldError
 from tests.catalogs.backends.test_sql_writing import row
 from tests.reliability.processes import join, start
 
-PATIENT = 3.0  # seconds: on a busy machine, the processes of a crowd make progress more slowly
-FREE = 60.0  # seconds in which a process of a test gets there
+PATIENT = 3.0  # seconds; many processes on a busy machine make progress more slowly
+FREE = 60.0  # seconds for a process to start
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    be_impatient(monkeypatch.setattr)
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_timeouts(monkeypatch.setattr)
 
 
-def be_impatient(set_attribute: Callable[[Any, str, float], object] = setattr) -> None:
+def shorten_timeouts(set_attribute: Callable[[Any, str, float], object] = setattr) -> None:
     set_attribute(locks, "STALLED", 1.5)
     set_attribute(locks, "_LOG_AFTER", 0.2)
     set_attribute(server_locks, "_LOOK_AFTER", 0.1)
@@ -58,7 +58,7 @@ def wait_for(path: Path) -> None:
 
 
 def hold_catalog(url: str, folder: Path) -> None:
-    """Begin to change a catalog, and end when a file appears."""
+    """Begin to change a catalog, and stop when a file appears."""
     with lock_catalog(parse_database_location(f"{url}#lab")) as catalog:
         (folder / "holding").touch()
         wait_for(folder / "end")
@@ -66,7 +66,7 @@ def hold_catalog(url: str, folder: Path) -> None:
 
 
 def read_without_end(path: Path, folder: Path, statement: str) -> None:
-    """Use an SQLite file as another program does, until a file appears."""
+    """Use an SQLite file like another program until a file appears."""
     connection = sqlite3.connect(path, isolation_level=None)
     for part in statement.split(";"):
         connection.execute(part).fetchone()
@@ -77,7 +77,7 @@ def read_without_end(path: Path, folder: Path, statement: str) -> None:
 
 @contextmanager
 def process_that_holds(work: Callable[..., object], *arguments: Any) -> Iterator[BaseProcess]:
-    """Start a process and wait until it holds a lock; end it at last."""
+    """Start a process and wait until it holds a lock. Kill it at the end."""
     process, folder = (
         start(work, *arguments),
         next(argument for argument in arguments if isinstance(argument, Path) and argument.is_dir()),
@@ -115,7 +115,7 @@ def stopped(process: BaseProcess) -> Iterator[None]:
         os.kill(process.pid, signal.SIGCONT)
 
 
-def test_a_writer_that_is_stopped_in_its_transaction_is_an_error_that_names_it(
+def test_a_writer_stopped_in_its_transaction_is_an_error_that_names_it(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with process_that_holds(hold_catalog, url, tmp_path) as process:
@@ -134,7 +134,7 @@ def test_a_writer_that_is_stopped_in_its_transaction_is_an_error_that_names_it(
     assert identifiers(url) == ["lab.A", "lab.B"]
 
 
-def test_all_who_wait_for_one_stopped_writer_get_the_error(url: str, tmp_path: Path) -> None:
+def test_all_processes_that_wait_for_a_stopped_writer_get_the_error(url: str, tmp_path: Path) -> None:
     with process_that_holds(hold_catalog, url, tmp_path) as process, stopped(process):
         waiting = [start(append_in_vain, url, number) for number in range(4)]
         assert join(waiting) == [0] * 4
@@ -142,12 +142,12 @@ def test_all_who_wait_for_one_stopped_writer_get_the_error(url: str, tmp_path: P
 
 
 def append_in_vain(url: str, number: int) -> None:
-    be_impatient()
+    shorten_timeouts()
     with pytest.raises(LockHeldError):
         append_rows(f"{url}#lab", [row(f"lab.B{number}")])
 
 
-def test_the_lock_of_a_killed_writer_is_free_at_once(url: str, tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_writer_is_released_at_once(url: str, tmp_path: Path) -> None:
     process = start(hold_catalog, url, tmp_path)
     wait_for(tmp_path / "holding")
     process.kill()
@@ -156,7 +156,7 @@ def test_the_lock_of_a_killed_writer_is_free_at_once(url: str, tmp_path: Path) -
     assert identifiers(url) == ["lab.A", "lab.B"]
 
 
-def test_16_writers_that_all_make_progress_wait_for_each_other_for_longer_than_one_without(flow_url: str) -> None:
+def test_writers_that_make_progress_are_waited_for_beyond_the_timeout(flow_url: str) -> None:
     begin = time.monotonic()
     processes = [start(append_slowly, flow_url, number) for number in range(16)]
     assert join(processes) == [0] * 16
@@ -165,7 +165,7 @@ def test_16_writers_that_all_make_progress_wait_for_each_other_for_longer_than_o
 
 
 def append_slowly(url: str, number: int) -> None:
-    be_impatient()
+    shorten_timeouts()
     locks.STALLED = PATIENT
     place = parse_database_location(f"{url}#lab")
     with lock_catalog(place):
@@ -181,7 +181,7 @@ def test_a_holder_that_executes_a_long_statement_makes_progress(flow_url: str, t
 
 
 def count_for_long(url: str, folder: Path, seconds: float) -> None:
-    """Change a catalog by one statement that takes that long."""
+    """Change a catalog with one statement that takes some seconds."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT count(*) FROM n"
     place = parse_database_location(f"{url}#lab")
     with lock_catalog(place) as catalog:
@@ -203,7 +203,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell who holds locks")
 @pytest.mark.parametrize("action", ["written", "read"])
-def test_another_program_that_has_an_sqlite_file_locked_is_named(file: Path, tmp_path: Path, action: str) -> None:
+def test_an_error_names_the_program_that_locks_an_sqlite_file(file: Path, tmp_path: Path, action: str) -> None:
     lock = "BEGIN IMMEDIATE" if action == "written" else "BEGIN EXCLUSIVE"
     with process_that_holds(read_without_end, file, tmp_path, lock) as process, stopped(process):
         with pytest.raises(LockHeldError) as caught:
@@ -223,14 +223,14 @@ def test_a_change_is_committed_when_the_last_other_reader_of_an_sqlite_file_ends
     assert identifiers(f"sqlite:///{file}") == ["lab.A", "lab.B"]
 
 
-def test_a_reader_without_end_is_an_error_for_a_writer_and_nothing_changes(file: Path, tmp_path: Path) -> None:
+def test_an_endless_reader_is_an_error_for_a_writer_and_nothing_changes(file: Path, tmp_path: Path) -> None:
     with process_that_holds(read_without_end, file, tmp_path, "BEGIN;SELECT * FROM brainio_rows"):
         with pytest.raises(LockHeldError, match="was not written"):
             append(f"sqlite:///{file}")
         assert identifiers(f"sqlite:///{file}") == ["lab.A"]
 
 
-def test_a_table_that_another_client_of_a_server_has_locked_is_an_error_that_names_the_client(postgres: Any) -> None:
+def test_a_locked_table_is_an_error_that_names_the_client(postgres: Any) -> None:
     url = postgres.create_database()
     append_rows(f"{url}#lab", [row("lab.A")])
     with psycopg.connect(url, application_name="a migration") as other:

@@ -1,4 +1,4 @@
-"""The schema of a database is made and brought up to date once, and one of another release is refused."""
+"""The schema of a database is created and upgraded once, and the schema of another release is refused."""
 
 import multiprocessing
 from dataclasses import replace
@@ -40,7 +40,7 @@ def stamp(database: str, revision: str) -> None:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
 
 
-def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
+def test_migrations_create_exactly_the_tables_of_the_program(database: str) -> None:
     assert schema.upgrade(parse_database_location(database)) == (None, REVISIONS[-1])
     assert schema.upgrade(parse_database_location(database)) == (REVISIONS[-1], REVISIONS[-1])
     with reading(parse_database_location(database)) as connection:
@@ -54,7 +54,7 @@ def test_every_revision_of_the_program_has_a_migration() -> None:
     assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == REVISIONS
 
 
-def test_other_tables_of_the_database_stay(database: str) -> None:
+def test_other_tables_of_the_database_are_unchanged(database: str) -> None:
     with changing(parse_database_location(database)) as connection:
         connection.execute(text("CREATE TABLE alembic_version (version_num TEXT)"))
         connection.execute(text("INSERT INTO alembic_version VALUES ('of somebody else')"))
@@ -63,7 +63,7 @@ def test_other_tables_of_the_database_stay(database: str) -> None:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "of somebody else"
 
 
-def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: str) -> None:
+def test_a_database_of_a_newer_schema_is_refused_and_unchanged(database: str) -> None:
     append_rows(database, [row("lab.A")])
     stamp(database, "9999")
     message = r"has the newer schema 9999.*Install a newer release of brainio-data"
@@ -82,7 +82,7 @@ def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: st
 
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The next release, whose schema has one revision more: the folder of its migrations."""
+    """The folder of the migrations of the next release, with one more revision."""
     folder = tmp_path / "versions"
     folder.mkdir()
     for path in schema.CATALOGS.versions.glob("*.py"):
@@ -93,7 +93,7 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def release(*revisions: str) -> Schema:
-    """The schema of the release that knows some revisions."""
+    """The schema of a release with some revisions."""
     return replace(schema.CATALOGS, revisions=revisions)
 
 
@@ -112,7 +112,7 @@ def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
     assert rows_of(source_from(database)) == ["lab.A", "lab.B"]
 
 
-def test_a_migration_that_fails_leaves_the_database_as_it_was(
+def test_a_failed_migration_leaves_the_database_unchanged(
     database: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_rows(database, [row("lab.A")])
@@ -136,7 +136,7 @@ def _upgrade(location: str) -> None:
     schema.upgrade(parse_database_location(location))
 
 
-def test_processes_that_upgrade_at_once_do_it_once(database: str) -> None:
+def test_concurrent_upgrades_run_once(database: str) -> None:
     processes = [spawning.Process(target=_upgrade, args=(database,)) for _ in range(4)]
     for process in processes:
         process.start()
@@ -145,7 +145,7 @@ def test_processes_that_upgrade_at_once_do_it_once(database: str) -> None:
     assert [process.exitcode for process in processes] == [0] * 4
 
 
-def test_the_command_says_what_it_did(database: str) -> None:
+def test_the_upgrade_command_reports_its_result(database: str) -> None:
     first, second = (brainio("catalog", "upgrade", database) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
     assert f"the schema was missing and is now {REVISIONS[-1]}" in first.stderr

@@ -36,7 +36,7 @@ from tests.tiers import scaled_examples
 
 spawning = multiprocessing.get_context("spawn")
 NUMBERS = count()
-SHARED = [HealthCheck.function_scoped_fixture]  # each example takes a catalog of its own in the one database
+SHARED = [HealthCheck.function_scoped_fixture]  # each example uses a separate catalog in one database
 
 
 def row(identifier: str, **columns: str) -> dict[str, str]:
@@ -52,8 +52,8 @@ def catalog(database: str) -> CatalogSource:
 
 
 @pytest.fixture
-def in_use(catalog: CatalogSource) -> CatalogSource:
-    """The same with two versions of an entry, and in force."""
+def active_catalog(catalog: CatalogSource) -> CatalogSource:
+    """An active catalog with two versions of an entry."""
     writing.add_entry(catalog, [row("lab.A")])
     writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
     writing.add_entry(catalog, [row("lab.B")])
@@ -67,7 +67,7 @@ def text_of(catalog: CatalogSource) -> str:
     return text
 
 
-def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(catalog: CatalogSource) -> None:
+def test_a_missing_catalog_is_created_and_rows_are_appended(catalog: CatalogSource) -> None:
     assert catalog.backend.read_current() is None
     append_rows(catalog, [row("lab.A")])
     first = text_of(catalog)
@@ -87,29 +87,29 @@ def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(cata
     ids=["other bytes", "malformed", "NUL", "half a character"],
 )
 def test_rows_that_cannot_be_added_change_nothing(
-    in_use: CatalogSource, bad: dict[str, str], error: type[CatalogError]
+    active_catalog: CatalogSource, bad: dict[str, str], error: type[CatalogError]
 ) -> None:
-    before, state = text_of(in_use), in_use.backend.version_token()
+    before, state = text_of(active_catalog), active_catalog.backend.version_token()
     with pytest.raises(error):
-        append_rows(in_use, [row("lab.New"), bad])
-    assert (text_of(in_use), in_use.backend.version_token()) == (before, state)
+        append_rows(active_catalog, [row("lab.New"), bad])
+    assert (text_of(active_catalog), active_catalog.backend.version_token()) == (before, state)
 
 
-def test_a_new_version_makes_the_one_that_was_current_superseded(in_use: CatalogSource) -> None:
+def test_a_new_version_supersedes_the_current_one(active_catalog: CatalogSource) -> None:
     assert [(entry.version, entry.status) for entry in history("lab.A")] == [("", "superseded"), ("2", "current")]
     assert resolve("assembly", "lab.A").version == "2"
 
 
-def test_an_entry_that_was_added_is_found_and_one_that_is_there_is_not_added_again(in_use: CatalogSource) -> None:
+def test_an_added_entry_is_found_and_not_added_again(active_catalog: CatalogSource) -> None:
     assert "lab.New" not in brainio.list_assemblies()
-    append_rows(in_use, [row("lab.New")])
-    before = in_use.backend.version_token()
-    append_rows(in_use, [row("lab.New")])
+    append_rows(active_catalog, [row("lab.New")])
+    before = active_catalog.backend.version_token()
+    append_rows(active_catalog, [row("lab.New")])
     assert "lab.New" in brainio.list_assemblies()
-    assert in_use.backend.version_token() == before
+    assert active_catalog.backend.version_token() == before
 
 
-def test_a_deprecated_entry_says_why_in_its_card(in_use: CatalogSource) -> None:
+def test_the_card_of_a_deprecated_entry_states_the_reason(active_catalog: CatalogSource) -> None:
     deprecate("lab.A", "Neuroids were mixed up.", successor="lab.B")
     (entry,) = [version for version in history("lab.A") if version.version == "2"]
     assert (entry.status, entry.successor) == ("deprecated", "lab.B")
@@ -118,22 +118,22 @@ def test_a_deprecated_entry_says_why_in_its_card(in_use: CatalogSource) -> None:
     assert read_card(resolve("assembly", "lab.A", version="2"))["status_reason"] == "All were."
 
 
-def test_publications_of_an_entry_lie_in_the_database(in_use: CatalogSource) -> None:
-    append_rows(in_use, [row("lab.P", publication="doe2026")])
+def test_publications_of_an_entry_are_in_the_database(active_catalog: CatalogSource) -> None:
+    append_rows(active_catalog, [row("lab.P", publication="doe2026")])
     paper = {"publication": "doe2026", "title": "Squares, and circles", "year": "2026", "note": "own column"}
     for _ in range(2):
-        add_publication(in_use, paper)
+        add_publication(active_catalog, paper)
     (found,) = publications_of(resolve("assembly", "lab.P"))
     assert (found["title"], found["year"]) == ("Squares, and circles", "2026")
 
 
-def test_a_card_leads_nowhere_else(in_use: CatalogSource) -> None:
+def test_a_card_path_outside_the_catalog_is_refused(active_catalog: CatalogSource) -> None:
     for place in ("../card.json", "/etc/card.json", "s3://lab/card.json", ""):
         with pytest.raises(CatalogError, match="is not a path below the catalog"):
-            in_use.backend.sidecars.write_card(place, b"{}")
+            active_catalog.backend.sidecars.write_card(place, b"{}")
 
 
-def test_amending_a_catalog_that_is_not_there_makes_none(catalog: CatalogSource) -> None:
+def test_amending_a_missing_catalog_creates_none(catalog: CatalogSource) -> None:
     with pytest.raises(CatalogError, match=r"does not exist|there is no database"):
         amend_rows(catalog, lambda row: {"license": "CC0-1.0"})
     assert catalog.backend.read_current() is None
@@ -170,7 +170,7 @@ def changed(catalog: CatalogSource, changes: list[tuple[str, dict[str, str]]]) -
 
 @given(changes=CHANGES)
 @settings(suppress_health_check=SHARED, max_examples=scaled_examples(25), deadline=None)
-def test_whatever_is_done_the_database_says_what_the_csv_file_says(
+def test_changes_give_the_same_catalog_in_a_database_as_in_a_csv_file(
     database: str, tmp_path: Path, changes: list[tuple[str, dict[str, str]]]
 ) -> None:
     number = next(NUMBERS)
@@ -184,8 +184,8 @@ def _publish(location: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("count", [4, pytest.param(16, marks=pytest.mark.slow(reason="16 processes"))])
-def test_processes_write_at_once_and_no_row_is_lost_or_doubled(database: str, count: int) -> None:
-    """They also create the database, its tables and the catalog, all at once."""
+def test_concurrent_processes_lose_and_duplicate_no_row(database: str, count: int) -> None:
+    """The processes also create the database, its tables and the catalog at the same time."""
     location = f"{database}#lab"
     assert join([start(_publish, location, number) for number in range(count)]) == [0] * count
     listed = [line.partition(",")[0] for line in text_of(source_from(location)).splitlines()[1:]]
@@ -193,9 +193,7 @@ def test_processes_write_at_once_and_no_row_is_lost_or_doubled(database: str, co
     assert set(listed) == {f"lab.P{number}N{entry}" for number in range(count) for entry in range(10)} | {"lab.Same"}
 
 
-def test_who_never_ends_a_change_is_not_waited_for_without_end(
-    catalog: CatalogSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_wait_for_an_endless_change_times_out(catalog: CatalogSource, monkeypatch: pytest.MonkeyPatch) -> None:
     append_rows(catalog, [row("lab.A")])
     monkeypatch.setattr(locks, "STALLED", 1)
     with lock_catalog(parse_database_location(catalog.location)) as other:
@@ -206,7 +204,7 @@ def test_who_never_ends_a_change_is_not_waited_for_without_end(
     append_rows(catalog, [row("lab.B")])
 
 
-def test_a_process_that_dies_in_the_middle_leaves_the_catalog_as_it_was(tmp_path: Path) -> None:
+def test_a_process_killed_while_writing_leaves_the_catalog_unchanged(tmp_path: Path) -> None:
     catalog = source_from(f"sqlite:///{tmp_path / 'lab.db'}")
     append_rows(catalog, [row("lab.A")])
     before = text_of(catalog)
@@ -221,7 +219,7 @@ def test_a_process_that_dies_in_the_middle_leaves_the_catalog_as_it_was(tmp_path
 
 def _die_in_the_middle(path: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA cache_size = 1")  # so that half of the change is in the file
+    connection.execute("PRAGMA cache_size = 1")  # writes half of the change to the file
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM brainio_rows")
     for number in range(20_000):

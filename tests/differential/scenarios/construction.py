@@ -1,4 +1,4 @@
-"""Making assemblies from every kind of input."""
+"""Creating assemblies from every kind of input."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from tests.differential.registry import scenario
 
 
 class Score(DataAssembly):
-    """A subclass of somebody else."""
+    """A subclass of a third party."""
 
     __slots__ = ()
 
 
 def rebuilt(array: Any) -> Any:
-    """Rebuild an assembly from its values and coordinates, as scripts do."""
+    """Rebuild an assembly from its values and coordinates, like published scripts."""
     return type(array)(array.values, coords={c: (d, v) for c, d, v in walk_coords(array)}, dims=array.dims)
 
 
 def multi_index_array() -> Any:
-    """Give an array of xarray with a multi-index of its own."""
+    """Return an array of xarray with a multi-index of its own."""
     return plain_array().set_index(presentation=["stimulus_id", "repetition", "object_name"])
 
 

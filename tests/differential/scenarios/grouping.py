@@ -23,7 +23,7 @@ REDUCTIONS = ("mean", "sum", "std", "var", "median", "min", "max", "count", "fir
 
 
 def combinations_seen(array: Any, groups: list[str]) -> Any:
-    """Give what multi_dim_apply passes to the function: shapes of values, and coordinates."""
+    """Return the arguments that multi_dim_apply passes to the function: shapes of values, and coordinates."""
     seen: list[Any] = []
 
     def note(values: Any, **coords: Any) -> Any:

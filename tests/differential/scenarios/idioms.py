@@ -1,4 +1,4 @@
-"""What scripts do with assemblies in a row: scores, splits, features, and the odd ends of xarray's interface."""
+"""Idioms of scripts: scores, splits, features, and rarely used parts of xarray's interface."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.differential.registry import scenario
 
 
 def score() -> Any:
-    """Give a center and an error, as benchmarks report them."""
+    """Return a center and an error, like benchmarks report them."""
     return DataAssembly([0.5, 0.1], coords={"aggregation": ["center", "error"]}, dims=["aggregation"])
 
 
 def choices() -> Any:
-    """Give probabilities of choices for presentations."""
+    """Return probabilities of choices for presentations."""
     return BehavioralAssembly(
         np.arange(8.0).reshape(4, 2),
         coords={

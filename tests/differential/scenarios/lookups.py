@@ -1,4 +1,4 @@
-"""Catalogs, looking up, and loading by identifier from files that are already there."""
+"""Catalogs, lookups, and loading by identifier from cached files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def catalog():
 
 @functools.cache
 def world() -> Path:
-    """Make a folder with a catalog that is installed as an entry point, and the files that it lists in the cache."""
+    """Create a folder with a catalog installed as an entry point, and with its files in the cache."""
     top = Path(FOLDER.name)
     files = {}
     for name in ("stimulus_lab_Set.csv", "stimulus_lab_Set.zip", "assy_lab_A.nc"):
@@ -51,7 +51,7 @@ def world() -> Path:
 
 
 def install(site: Path, table: str) -> None:
-    """Make a distribution that offers a catalog, as pip would leave it behind."""
+    """Create the files of an installed distribution that offers a catalog."""
     metadata = site / "differential_catalog-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: differential-catalog\nVersion: 1.0\n")
@@ -61,7 +61,7 @@ def install(site: Path, table: str) -> None:
 
 
 def within(function: Any) -> Any:
-    """Call with the catalog installed, and with the cache that holds its files."""
+    """Call a function with the installed catalog and the cache with its files."""
 
     def run() -> Any:
         top = world()

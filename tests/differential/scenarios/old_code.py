@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Score(DataAssembly):
-    """A score as benchmarks define it."""
+    """A score like in benchmarks."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ def squeezed() -> Any:
 
 
 def own() -> Any:
-    """Give stimuli x neuroids whose first dimension has an own coordinate, and a column that was added to it."""
+    """Return stimuli x neuroids whose first dimension has an own coordinate and an added column."""
     coords = {"stimulus_id": ["s1", "s2"], "neuroid_id": ("neuroid", ["n0", "n1"]), "region": ("neuroid", ["V4", "IT"])}
     array = NeuroidAssembly(np.arange(4.0).reshape(2, 2), coords=coords, dims=["stimulus_id", "neuroid"])
     array["object_name"] = "stimulus_id", ["car", "dog"]

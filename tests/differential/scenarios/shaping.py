@@ -15,7 +15,7 @@ from tests.differential.registry import scenario
 
 
 def split(value: int = 3) -> Any:
-    """Give each neuroid's mean a dimension and then a coordinate, as scripts do."""
+    """Add a dimension and then a coordinate to the mean of each neuroid, like published scripts."""
     array = recording().mean("presentation").expand_dims("split")
     array["split"] = [value]
     return array

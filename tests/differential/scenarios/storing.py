@@ -41,12 +41,12 @@ def stored_by_xarray(folder: Path, dataset: Any, cls: Any = NeuroidAssembly) -> 
 
 
 def without_metadata() -> Any:
-    """Give the recording without what its stimulus set knows."""
+    """Return the recording without the columns of its stimulus set."""
     return NeuroidAssembly(plain_array().drop_vars("object_name"))
 
 
 def with_extra(folder: Path) -> Any:
-    """Write an assembly and an extra into a group beside it; read both."""
+    """Write an assembly and an extra in a group next to it, and read both."""
     path = folder / "assembly.nc"
     write_netcdf(recording(), path)
     extra = DataAssembly(
@@ -57,7 +57,7 @@ def with_extra(folder: Path) -> Any:
 
 
 def spikes_with_extra(folder: Path) -> Any:
-    """Write spike times and an extra; read them by the class's own loader."""
+    """Write spike times and an extra, and read them with the loader of the class."""
     path = folder / "spikes.nc"
     write_netcdf(spike_times(), path)
     extra = DataAssembly(

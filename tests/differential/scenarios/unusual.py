@@ -56,7 +56,7 @@ PARTS = {
 
 
 def array(level: Any) -> Any:
-    """Give a vector with an unusual level beside a usual one."""
+    """Return a vector with an unusual level next to a usual one."""
     return behavior(DataAssembly, level=level, trial=list(range(len(level), 0, -1)))
 
 

@@ -1,4 +1,4 @@
-"""`brainio.stores.redaction`: what messages show of URLs, and which addresses are public."""
+"""Messages show no secrets of URLs, and private addresses are recognized in every form."""
 
 import string
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -46,7 +46,7 @@ def test_no_secret_of_a_location_is_shown(password: str) -> None:
         ("Is it there? Yes: ask me@lab.org", "Is it there? Yes: ask me@lab.org"),
     ],
 )
-def test_all_else_of_a_url_is_shown(text: str, shown: str) -> None:
+def test_only_secrets_of_a_url_are_redacted(text: str, shown: str) -> None:
     assert redacted(text) == shown
 
 
@@ -60,19 +60,19 @@ def test_all_else_of_a_url_is_shown(text: str, shown: str) -> None:
         *("64:ff9b::169.254.169.254", "64:ff9b::10.0.0.1", "2001:0:7f00:1::1", "64:ff9b:1::1"),
     ],
 )
-def test_private_addresses_are_known_in_every_form(address: str) -> None:
+def test_private_addresses_are_recognized_in_every_form(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize(
     "address", ["8.8.8.8", "52.216.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "172.32.0.1"]
 )
-def test_public_addresses_are_public(address: str) -> None:
+def test_public_addresses_are_recognized(address: str) -> None:
     assert is_public(address)
 
 
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
-def test_an_address_is_as_public_in_ipv6_as_in_ipv4(address: IPv4Address) -> None:
+def test_an_ipv4_address_in_ipv6_form_is_classified_alike(address: IPv4Address) -> None:
     private = [ip_network(net) for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
     assert not (is_public(str(address)) and any(address in net for net in private))
     for form in (int(address) | 0xFFFF << 32, int(address) | 0x64FF9B << 96):
@@ -80,7 +80,7 @@ def test_an_address_is_as_public_in_ipv6_as_in_ipv4(address: IPv4Address) -> Non
 
 
 @pytest.mark.parametrize(("value", "allowed"), [("1", True), ("yes", True), ("0", False), ("", False), ("No", False)])
-def test_private_addresses_are_allowed_by_a_variable(
+def test_an_environment_variable_allows_private_addresses(
     monkeypatch: pytest.MonkeyPatch, value: str, allowed: bool
 ) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", value)
