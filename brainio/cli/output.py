@@ -81,14 +81,14 @@ def echo(text: str = "", *, err: bool = False) -> None:
     _write(printable(text), err=err)
 
 
-def echo_wrapped(text: str) -> None:
+def echo_wrapped(text: str, *, err: bool = False) -> None:
     """Print lines of text like `echo`; on a terminal, wrap them between words."""
-    width = terminal_width()
+    width = terminal_width(sys.stderr if err else None)
     if width is not None:
         indents = ((line, " " * (len(line) - len(line.lstrip()) + 2)) for line in text.split("\n"))
         wrapped = [textwrap.wrap(line, width, subsequent_indent=indent, **_WHOLE_WORDS) for line, indent in indents]
         text = "\n".join("\n".join(lines) for lines in wrapped)
-    echo(text)
+    echo(text, err=err)
 
 
 def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) -> None:
@@ -150,7 +150,7 @@ def report_record(report: "Report") -> Record:
 
 def notify(text: str) -> None:
     """Print a message on stderr: progress, a summary or a note."""
-    echo(text, err=True)
+    echo_wrapped(text, err=True)
 
 
 def summarize(count: int, total: int, action: str) -> None:
