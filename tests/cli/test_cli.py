@@ -194,6 +194,17 @@ def test_search_on_a_terminal_shows_the_code_that_loads_a_hit_whole() -> None:
 
 
 @posix_only
+def test_packaging_on_a_terminal_shows_progress_and_a_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts").mkdir()
+    Path("texts", "s1.txt").write_text("a sentence")
+    text = _on_terminal("package stimulus-set texts --identifier lab.Doe2026 --to files --catalog lab.csv", 80)
+    for label in ("checking files", "packing files", "stimulus_lab_Doe2026.zip"):
+        assert f"{label}:" in text
+    assert "the stimulus set lab.Doe2026 is published in lab.csv" in text
+
+
+@posix_only
 def test_a_terminal_gets_colours_unless_no_color_is_set() -> None:
     assert "\x1b[" in _on_terminal("list catalogs", 80)
     assert "\x1b[" not in _on_terminal("list catalogs", 80, NO_COLOR="1")
