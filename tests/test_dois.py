@@ -82,7 +82,7 @@ def test_other_texts_are_refused_with_the_expected_form(text: str) -> None:
 
 
 @pytest.mark.parametrize("stored", [SICI, "10.1016/j.neuron.2019.01.001", "10.1234/a#b?c%2fd"])
-def test_the_url_of_a_doi_leads_back_to_it(stored: str) -> None:
+def test_a_doi_can_be_parsed_from_its_url(stored: str) -> None:
     assert doi_of_url(doi_url(stored)) == stored
 
 

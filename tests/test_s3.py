@@ -96,7 +96,7 @@ def test_an_assembly_without_stimulus_set_loader_refers_to_none(bucket: S3Static
     assert list(assembly.values) == ["car", "face"]
 
 
-def test_a_weight_file_keeps_its_name_and_lies_in_models_unless_a_folder_is_named(bucket: S3Static) -> None:
+def test_a_weight_file_keeps_its_name_and_is_in_models_by_default(bucket: S3Static) -> None:
     path = s3.load_weight_file("bkt", "net/weights.pth", version_id="null", sha1=sha1(b"weights"))
     assert (path.name, path.read_bytes()) == ("weights.pth", b"weights")
     path = s3.load_file(bucket="bkt", folder_name="own/", relative_path="net/model.py", version_id="v")

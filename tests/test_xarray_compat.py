@@ -365,7 +365,7 @@ def test_private_uses_are_recognized(tmp_path: Path) -> None:
     assert sorted(private_uses(module)) == ["2: xarray.core", "4: _coords", "5: _replace", "7: fastpath"]
 
 
-def test_files_are_read_under_the_lock_that_is_known(array: xr.DataArray, tmp_path: Path) -> None:
+def test_files_are_read_under_the_expected_lock(array: xr.DataArray, tmp_path: Path) -> None:
     array.rename("data").to_netcdf(tmp_path / "a.nc", engine="netcdf4")
     with xr.open_dataset(tmp_path / "a.nc", engine="netcdf4") as dataset:
         reader = threading.Thread(target=dataset["data"].load)

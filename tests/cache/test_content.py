@@ -278,7 +278,7 @@ def test_an_adopted_file_with_another_sha256_is_not_found(cache: Cache) -> None:
     assert cache.find(SHA1, earlier.name, SHA256) is not None
 
 
-def test_the_name_of_an_earlier_file_cannot_lead_out_of_the_cache(cache: Cache) -> None:
+def test_the_name_of_an_earlier_file_cannot_escape_the_cache(cache: Cache) -> None:
     cache.root.mkdir()
     (cache.root.parent / "outside").mkdir()
     (cache.root.parent / "outside" / "a.nc").write_bytes(BODY)

@@ -119,7 +119,7 @@ def test_verify_records_unknown_files(cache: Cache, monkeypatch: pytest.MonkeyPa
     assert cache.find(SHA1, "a.nc") == path
 
 
-def test_verify_hashes_a_file_once_however_many_names_it_has(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_hashes_a_file_with_several_names_once(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     path = receive(cache)
     cache.find(SHA1, "b.nc")
     hashed = []

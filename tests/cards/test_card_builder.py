@@ -110,7 +110,7 @@ def test_building_twice_changes_nothing(catalog: Path) -> None:
     assert (catalog.read_bytes(), location.read_bytes()) == before
 
 
-def test_versions_have_cards_of_their_own(catalog: Path) -> None:
+def test_versions_have_separate_cards(catalog: Path) -> None:
     assert build_and_add(catalog, "lab.Doe2026", "2") == "cards/assembly/lab.Doe2026@2.json"
     with pytest.warns(EntryStatusWarning, match="superseded"):
         assert build_and_add(catalog, "lab.Doe2026", "") == "cards/assembly/lab.Doe2026.json"

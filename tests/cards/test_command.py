@@ -95,7 +95,7 @@ def test_a_card_that_fails_does_not_prevent_the_others(lab: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_invalid_arguments_have_an_exit_code_of_their_own(lab: Path) -> None:
+def test_invalid_arguments_have_a_separate_exit_code(lab: Path) -> None:
     assert in_lab(lab, "card", "build")[0] == 2
     assert in_lab(lab, "card", "build", "nope.Nobody1900")[0] == 3
     assert in_lab(lab, "card", "build", "--catalog", "lab", "--version", "1")[0] == 2

@@ -87,7 +87,7 @@ def test_a_citation_ends_with_the_doi() -> None:
     assert facts["doi"] == "10.1117/12.348473"
 
 
-def test_each_publication_is_cited_on_a_line_of_its_own(tmp_path: Path) -> None:
+def test_each_publication_is_cited_on_a_separate_line(tmp_path: Path) -> None:
     (tmp_path / "publications.csv").write_text("publication,title\ndoe2026,Cells\ndoe2026,Nets\n")
     entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="doe2026", base=str(tmp_path), card="")
     assert collect_facts(entry)["citation"].splitlines() == ["Cells.", "Nets."]

@@ -67,7 +67,7 @@ def test_every_published_fact_matches_a_file_of_an_entry() -> None:
         assert entry.status == ("current" if fact["sha1"] else "unavailable")
 
 
-def test_every_alias_leads_to_its_entry() -> None:
+def test_every_alias_resolves_to_its_entry() -> None:
     aliases = [(fact, alias) for fact in PUBLISHED for alias in fact["aliases"].split()]
     assert len(aliases) > 200
     for fact, alias in aliases:

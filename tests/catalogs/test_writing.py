@@ -277,7 +277,7 @@ def test_a_dry_run_of_deprecating_changes_nothing(active_catalog: CatalogSource)
         ({"reason": "Old.", "version": "3"}, EntryLookupError),
     ],
 )
-def test_what_cannot_be_deprecated_changes_nothing(
+def test_a_failed_deprecation_changes_nothing(
     active_catalog: CatalogSource, keywords: dict[str, Any], error: type[Exception]
 ) -> None:
     before = text_of(active_catalog)
@@ -286,13 +286,13 @@ def test_what_cannot_be_deprecated_changes_nothing(
     assert text_of(active_catalog) == before
 
 
-def test_nothing_is_written_beside_a_catalog_out_of_its_folder(catalog: CatalogSource, tmp_path: Path) -> None:
+def test_nothing_is_written_outside_the_folder_of_a_catalog(catalog: CatalogSource, tmp_path: Path) -> None:
     with pytest.raises(CatalogError):
         catalog.backend.sidecars.write_card("../card.json", b"{}")
     assert not (tmp_path / "card.json").exists()
 
 
-def test_whoever_reads_a_catalog_on_s3_sees_whole_rows_only(active_catalog: CatalogSource) -> None:
+def test_readers_of_a_catalog_on_s3_see_complete_rows_only(active_catalog: CatalogSource) -> None:
     for number in range(5):
         append_rows(active_catalog, [row(f"lab.N{number}", license="CC0-1.0")])
         read_listing("lab", text_of(active_catalog), active_catalog.location)

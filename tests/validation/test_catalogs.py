@@ -126,7 +126,7 @@ def test_an_assembly_without_a_stimulus_set_is_a_warning(sound: Lab, tmp_path: P
     assert report.ok
 
 
-def test_a_successor_that_leads_back_is_an_error(sound: Lab, tmp_path: Path) -> None:
+def test_a_circular_successor_is_an_error(sound: Lab, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     for name, successor in (("A", "lab.B2026"), ("B", "lab.A2026"), ("C", "lab.C2026"), ("D", "lab.A2026")):
         identifier = f"lab.{name}2026"

@@ -138,20 +138,20 @@ def test_the_documentation_has_each_form() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
-def test_numbers_as_python_and_pandas_print_them_come_back_bit_for_bit(numbers: list[float]) -> None:
+def test_numbers_printed_by_python_and_pandas_are_read_bit_for_bit(numbers: list[float]) -> None:
     column, problems = read(*map(repr, numbers))
     assert problems == []
     assert column.tobytes() == np.array(numbers).tobytes()
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
-def test_integers_come_back_as_integers(numbers: list[int]) -> None:
+def test_integers_are_read_as_integers(numbers: list[int]) -> None:
     column, problems = read(*map(str, numbers))
     assert (column.dtype, column.tolist(), problems) == (np.dtype("int64"), numbers, [])
 
 
 @given(st.lists(st.text(alphabet="0123456789+-.,eEx_ NA", min_size=1), min_size=1), st.booleans())
-def test_a_column_is_text_as_it_is_or_numbers_that_it_spells(texts: list[str], is_value: bool) -> None:
+def test_a_column_is_unchanged_text_or_exact_numbers(texts: list[str], is_value: bool) -> None:
     column, _ = read(*texts, is_value=is_value)
     if column.dtype == object:
         assert column.tolist() == texts

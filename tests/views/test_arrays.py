@@ -123,7 +123,7 @@ def test_a_few_stimuli_of_the_whole_set_are_shown(tmp_path: Path) -> None:
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(text=TEXTS)
-def test_any_text_in_any_coordinate_or_attribute_comes_back_as_text(text: str) -> None:
+def test_any_text_in_any_coordinate_or_attribute_is_shown_as_text(text: str) -> None:
     assembly = recording(identifier=text, long_name=text, units=text)
     hemisphere = np.array([text] * 4, dtype=object)  # text of numpy's own loses null characters at its end
     assembly = assembly.assign_coords(hemisphere=("neuroid", hemisphere), note=xr.Variable((), np.array(text, object)))

@@ -61,7 +61,7 @@ def test_an_empty_catalog_is_shown() -> None:
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(text=TEXTS)
-def test_any_text_in_a_catalog_comes_back_as_text(text: str) -> None:
+def test_any_text_in_a_catalog_is_shown_as_text(text: str) -> None:
     html = catalog(
         [{"identifier": text, "class": text, "stimulus_set_identifier": text, "version": text}]
     )._repr_html_()

@@ -45,7 +45,7 @@ def test_the_demo_set_is_shown_from_the_cache() -> None:
 
 @settings(max_examples=scaled_examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
-def test_any_text_in_any_field_comes_back_as_text(text: str, tmp_path: Path) -> None:
+def test_any_text_in_any_field_is_shown_as_text(text: str, tmp_path: Path) -> None:
     stimuli = StimulusSet({"stimulus_id": [text, "b", "c"], f"c{text}": [text, text, "other"]})
     stimuli.identifier = text
     stimuli.stimulus_paths = {text: tmp_path / "gone.png"}

@@ -223,7 +223,7 @@ def test_entries_that_this_process_wrote_to_a_slow_remote_catalog_are_found(
     assert resolve("assembly", "x.New2026").catalog == "lab"
 
 
-def test_a_missing_copy_offline_is_an_error_of_its_own_kind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_copy_offline_is_a_specific_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="left out"), pytest.raises(OfflineLookupError) as caught:
         resolve("assembly", "x.Doe2026")
