@@ -19,6 +19,7 @@ from tests.servers import S3Static
 
 if os.name == "posix":
     import pty
+    import termios
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="other systems have no pseudo-terminals")
 
@@ -149,6 +150,7 @@ def _on_terminal(command: str, columns: int, **environment: str) -> str:
     variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     variables |= {"TERM": "xterm-256color", "COLUMNS": str(columns)} | environment
     parent, child = pty.openpty()
+    termios.tcsetwinsize(child, (24, columns))
     process = subprocess.Popen([*PREFIX, *command.split()], env=variables, stdin=child, stdout=child, stderr=child)
     os.close(child)
     output = b""
