@@ -157,6 +157,7 @@ def test_every_name_of_packaging_works(table: StimulusSet, tmp_path: Path, moto_
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*can be packaged, but check:brainio.errors.PackagingWarning")
 def test_older_keywords_package_without_a_catalog(keywords: dict[str, str], table: StimulusSet, tmp_path: Path) -> None:
     packaging = importlib.import_module("brainio.packaging")
     catalog = tmp_path / "lab.csv"

@@ -132,6 +132,7 @@ def test_the_class_of_a_score_survives_grouping(operation: str, level: str) -> N
     assert type(GROUPED[operation](scores().multi_groupby([level]))) is Score
 
 
+@pytest.mark.filterwarnings("ignore:In a future version of xarray:FutureWarning")
 def test_scores_of_single_voxels_divided_by_their_ceilings_are_scores_again() -> None:
     raw, ceiling = scores(), scores() * 2
     ceiled = [xr.where(c > 0, s / c, 0.0) for s, c in zip(raw, ceiling, strict=True)]

@@ -175,6 +175,7 @@ def test_identical_compares_arrays_whose_tuples_have_missing_values() -> None:
     assert not first.identical(a.isel(neuroid=0))
 
 
+@pytest.mark.filterwarnings("ignore:In a future version of xarray:FutureWarning")
 def test_concatenated_dropped_dimensions_are_selected_like_any_level(assembly: NeuroidAssembly) -> None:
     parts = [assembly.isel(neuroid=number) for number in range(assembly.sizes["neuroid"])]
     joined = xr.concat(parts, dim="neuroid").transpose(*assembly.dims)

@@ -97,6 +97,7 @@ def stimulus_set() -> StimulusSet:
     return table
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_loading_joins_stimulus_columns_along_the_presentation(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     a = NeuronRecordingAssembly.from_files(
         write_file(tmp_path / "a.nc"), stimulus_set_identifier="lab.Set", stimulus_set=stimulus_set
@@ -118,6 +119,7 @@ def test_loading_joins_stimulus_columns_along_the_presentation(tmp_path: Path, s
     assert a.attrs["stimulus_set"] is stimulus_set
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_joining_twice_adds_nothing(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     loader = StimulusMergeAssemblyLoader(NeuroidAssembly, write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set)
     once = loader.load()
@@ -177,6 +179,7 @@ def test_presentations_without_an_id_have_missing_values_if_allowed(tmp_path: Pa
     assert np.isnan(a["stimulus_id"].values[1])
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_allowing_missing_stimuli_changes_nothing_if_none_is_missing(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     path = write_file(tmp_path / "a.nc")
     for cls in (NeuroidAssembly, PropertyAssembly):
@@ -196,6 +199,7 @@ def test_values_and_text_are_loaded_and_the_file_is_closed(tmp_path: Path) -> No
     assert a.values.dtype == np.float32
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_image_id_of_older_files_is_kept_and_gives_stimulus_id(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     a = NeuroidAssembly.from_files(write_file(tmp_path / "a.nc", key="image_id"), stimulus_set=stimulus_set)
     assert list(a.indexes["presentation"].names)[:3] == ["image_id", "repetition", "stimulus_id"]
@@ -265,6 +269,7 @@ def test_the_data_variable_may_have_any_name(tmp_path: Path) -> None:
     assert a.name == "responses"
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_a_group_is_read_and_extras_become_attrs(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     path = write_file(tmp_path / "a.nc")
     extra = AssemblyLoader(DataAssembly, path, group="trials").load()
@@ -440,6 +445,7 @@ def test_other_bytes_and_unknown_groups_are_errors(tmp_path: Path) -> None:
         DataAssembly.from_files(tmp_path / "absent.nc")
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_many_threads_load_at_once(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     path = write_file(tmp_path / "a.nc")
     loaded: list[NeuroidAssembly] = []

@@ -210,6 +210,7 @@ def test_other_kinds_of_values_are_left_to_xarray() -> None:
 @pytest.mark.parametrize("method", ["mean", "median", "min", "max", "std", "var"])
 @pytest.mark.parametrize("is_lazy", [False, True])
 @pytest.mark.parametrize("values", [[60000, 60000, 60000, 60000], [60000, np.nan, 60000, 60000], [0.1, 0.2, 0.3, 5e4]])
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
 def test_half_floats_are_accumulated_in_double_precision(method: str, is_lazy: bool, values: list[float]) -> None:
     coords = {"stimulus_id": ("presentation", ["a"] * 4), "repetition": ("presentation", range(4))}
     a = DataAssembly(np.array(values, dtype=np.float16), dims=["presentation"], coords=coords)

@@ -55,6 +55,7 @@ def test_a_stimulus_without_finite_values_has_no_mean_and_no_rank(tmp_path: Path
 
 
 @pytest.mark.parametrize(("assembly", "cls"), [(spikes(), "SpikeTimesAssembly"), (choices(), "BehavioralAssembly")])
+@pytest.mark.filterwarnings("ignore:the file lacks the arrays:brainio.errors.PackagingWarning")
 def test_spike_times_and_choices_have_no_responses(assembly: object, cls: str, tmp_path: Path) -> None:
     profile = build(publish(tmp_path, assembly, cls))
     assert (profile.count, profile.response("a")) == (0, None)

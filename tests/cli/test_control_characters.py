@@ -203,6 +203,8 @@ def test_a_progress_bar_shows_no_character_that_controls_the_terminal() -> None:
     assert HIDDEN.findall(TransferBar(EVIL, 3)._name) == []
 
 
+@pytest.mark.filterwarnings("ignore:.*lookup_type is:brainio.errors.CatalogWarning")
+@pytest.mark.filterwarnings("ignore:.*publication:brainio.errors.CatalogWarning")
 def test_objects_in_a_session_show_no_character_that_controls_the_terminal(lab: Path) -> None:
     assembly = BehavioralAssembly(
         xr.DataArray([1.0, 2.0], {"stimulus_id": ("presentation", ["a", EVIL])}, ["presentation"], attrs={"x": EVIL})

@@ -134,6 +134,7 @@ def test_archives_may_have_folders_and_files_that_no_row_names(lab_with_folders:
     assert all(path.stat().st_mode & 0o200 for path in folder.rglob("*")), "cached files are read-only, copies are not"
 
 
+@pytest.mark.filterwarnings("ignore:.* gives no sha256:brainio.errors.CatalogWarning")
 def test_a_hash_missing_from_the_catalog_is_computed_from_the_cached_file(lab_with_folders: Lab) -> None:
     with pytest.warns(CatalogWarning, match=r"no sha256 for the csv file .* brainio get lab\.Doe2026"):
         document = brainio.export("lab.Doe2026")

@@ -216,6 +216,7 @@ def test_a_remote_catalog_cannot_name_local_files(http_folder: HttpFolder, monke
             brainio.get_assembly("x.Doe2026")
 
 
+@pytest.mark.filterwarnings("ignore:.*the card of assembly:brainio.errors.CatalogWarning")
 def test_a_remote_catalog_cannot_use_local_files_as_cards(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def remove_superseded(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.filterwarnings("ignore:.* is streamed from:brainio.errors.StreamWarning")
 def test_a_later_version_of_the_set_changes_nothing_in_the_assembly(lab: Path, *, stream: bool) -> None:
     publish_second_version(lab)
     with warnings.catch_warnings():

@@ -44,6 +44,7 @@ def write(path: Path, unlimited: bool = False, dtype: str = "f8", **options: Any
         pytest.param({"zlib": True, "significant_digits": 3, "dtype": "f4"}, id="quantized"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:endian-ness")
 def test_files_of_netcdf4_are_read(tmp_path: Path, options: Options) -> None:
     path = tmp_path / "a.nc"
     write(path, **options)

@@ -111,6 +111,7 @@ def test_animals_in_pictures_do_not_count_as_recorded_animals(
     assert [(item["coordinate"], item["dim"], item["distinct"]) for item in counts] == [("animal", "neuroid", 2)]
 
 
+@pytest.mark.filterwarnings("ignore:.*can be packaged, but check:brainio.errors.PackagingWarning")
 def test_the_subject_of_a_trial_is_recorded_although_the_stimuli_have_a_column_subject(
     stimuli: StimulusSet, tmp_path: Path
 ) -> None:

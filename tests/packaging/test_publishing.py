@@ -331,6 +331,7 @@ def test_packaging_does_not_change_its_input(stimuli: StimulusSet, assembly: Neu
     assert (list(stimuli.columns), dict(assembly.attrs)) == (columns, attrs)
 
 
+@pytest.mark.filterwarnings("ignore:.*can be packaged, but check:brainio.errors.PackagingWarning")
 def test_only_metadata_that_loading_does_not_join_are_stored(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_passed_stimulus_set_with_duplicate_ids_is_refused(stimuli: StimulusSe
     assert "doubled" in refusal(shown, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
 def test_columns_missing_in_the_listed_set_are_stored_with_the_assembly(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog = tmp_path / "lab.csv"
     package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "store")

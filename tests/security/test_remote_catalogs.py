@@ -123,6 +123,7 @@ def test_a_refused_location_error_names_entry_catalog_and_next_step(remote: Remo
         assert expected in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:.* gives no hash:brainio.errors.CatalogWarning")
 def test_forbidden_mirrors_are_skipped_with_a_warning(
     remote: RemoteCatalog, s3_static: S3Static, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_forbidden_mirrors_are_skipped_with_a_warning(
 
 
 @pytest.mark.parametrize("card", ["file://{0}/secret.json", "{0}/secret.json", "../../secret.json", "memory://s.json"])
+@pytest.mark.filterwarnings("ignore:.*the card of assembly:brainio.errors.CatalogWarning")
 def test_forbidden_cards_are_not_read(remote: RemoteCatalog, tmp_path: Path, card: str) -> None:
     (tmp_path / "secret.json").write_text('{"status_reason": "SECRET"}')
     (remote.server.folder / "secret.json").write_text('{"status_reason": "SECRET"}')
@@ -152,6 +154,7 @@ def test_a_card_below_the_catalog_is_read(remote: RemoteCatalog) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"status_reason": "' + b"x" * 2**21 + b'"}', b"\xff", b"[1]"])
+@pytest.mark.filterwarnings("ignore:.*the card of assembly:brainio.errors.CatalogWarning")
 def test_an_invalid_card_does_not_stop_loading(remote: RemoteCatalog, body: bytes) -> None:
     remote.put("lab/card.json", body)
     remote.name("s3://bucket/a.nc", status="unavailable", card="card.json")
