@@ -1,5 +1,6 @@
 """Fixtures for all tests: every test has its own home folder, no credentials, and no access to other machines."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -29,6 +30,12 @@ def pytest_configure() -> None:
     """Handle SIGINT even if a shell started the tests in the background and ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the modules and the thousands of tests from later garbage collections, which would traverse them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

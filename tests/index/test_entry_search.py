@@ -18,6 +18,7 @@ from brainio.index import Hit, SearchResults
 from brainio.index.documents import LISTED, words_by_field
 from tests.index.conftest import Search
 from tests.index.lab import Lab, build_documents, scan
+from tests.tiers import scaled_examples
 
 FAST = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 CELL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])  # catalogs skip rows with NUL
@@ -71,7 +72,7 @@ def test_any_text_finds_the_same_as_a_scan_of_all_documents(text: str, search: S
 
 
 @given(title=st.text(CELL, min_size=1, max_size=12), alias=st.text(CELL, max_size=12))
-@settings(FAST, max_examples=40)  # each example builds an index
+@settings(FAST, max_examples=scaled_examples(60))  # each example builds an index
 def test_an_entry_is_found_by_every_word_of_its_title_and_alias(
     title: str, alias: str, tmp_path_factory: pytest.TempPathFactory, search: Search
 ) -> None:

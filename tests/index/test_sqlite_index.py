@@ -353,6 +353,7 @@ def _add_repeatedly(folder: Path, seconds: float) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow(reason="8 processes for 4 s")
 def test_8_processes_search_while_the_catalog_changes(lab: Lab) -> None:
     searching = [start(_search_repeatedly, 4.0) for _ in range(8)]
     adding = start(_add_repeatedly, lab.folder, 3.0)

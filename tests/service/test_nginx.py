@@ -186,6 +186,7 @@ def count_in_log(service: ServiceProcess, text: str) -> int:
     return sum(text in line for line in service.lines)
 
 
+@pytest.mark.slow(reason="starts four workers, and sends requests meanwhile")
 def test_a_reload_replaces_all_processes_without_losing_a_request(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     catalog = make_lab(tmp_path / "lab")
