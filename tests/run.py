@@ -1,9 +1,9 @@
 """Run all checks: `python3 tests/run.py [--all | --share K/N | --share commit] [arguments of pytest]`.
 
 Creates the virtual environment `.venv-test` (once), installs the project with its test tools into it, and runs the
-linter, the type checker and the tests of the default tier. `--all` adds the slow tier, `--share K/N` a part of it;
-`--share commit` is the share that belongs to the commit, with the random examples that belong to it. Needs Python's
-standard library only.
+linter, the type checker, the check of words and the tests of the default tier. `--all` adds the slow tier,
+`--share K/N` a part of it; `--share commit` is the share that belongs to the commit, with the random examples that
+belong to it. Needs Python's standard library only.
 """
 
 import subprocess
@@ -78,6 +78,7 @@ def main() -> None:
     step("ruff check", PYTHON, "-m", "ruff", "check")
     step("ruff format", PYTHON, "-m", "ruff", "format", "--check")
     step("mypy", PYTHON, "-m", "mypy")
+    step("words", PYTHON, "-m", "tests.check_words")
     before = untracked()
     step("pytest", PYTHON, "-m", "pytest", *arguments)
     left_behind = sorted(untracked() - before)
