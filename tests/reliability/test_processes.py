@@ -66,10 +66,9 @@ def test_a_file_is_complete_or_absent_during_its_download(faulty_lab: FaultyLab)
     assert cached_archive(faulty_lab.home).read_bytes() == ARCHIVE
 
 
-def _load_repeatedly(catalog: Path, seconds: float) -> None:
+def _load_repeatedly(catalog: Path, end: Path) -> None:
     brainio.add_catalog(catalog)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not end.exists():
         assembly = brainio.get_assembly(NAME)
         assert assembly.sel(region="IT").values.tolist() == [[1.0], [3.0], [5.0], [7.0]]
         stimulus_set = brainio.get_stimulus_set(NAME)
@@ -78,9 +77,8 @@ def _load_repeatedly(catalog: Path, seconds: float) -> None:
                 assert stimulus_set.get_stimulus(stimulus_id).read_bytes() == body
 
 
-def _prune_repeatedly(home: Path, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+def _prune_repeatedly(home: Path, end: Path) -> None:
+    while not end.exists():
         pruning.prune(home, max_size=random.choice([0, 1_000_000]))
         with suppress(FileNotFoundError):
             assert [checked for checked in verification.verify(home) if checked.fault] == []
@@ -94,8 +92,14 @@ def test_processes_that_fetch_and_prune_at_once_load_only_correct_bytes(
     s3_lab: FaultyLab, tmp_path: Path, readers: int, seconds: float
 ) -> None:
     s3_lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
-    loading = [start(_load_repeatedly, s3_lab.catalog, seconds) for _ in range(readers)]
-    pruning = [start(_prune_repeatedly, s3_lab.home, seconds) for _ in range(1 + readers // 5)]
+    end, earliest_end = tmp_path / "end", time.monotonic() + seconds
+    loading = [start(_load_repeatedly, s3_lab.catalog, end) for _ in range(readers)]
+    pruning = [start(_prune_repeatedly, s3_lab.home, end) for _ in range(1 + readers // 5)]
+    while time.monotonic() < earliest_end or (
+        len(s3_lab.gets()) < 2 and any(process.is_alive() for process in loading)
+    ):
+        time.sleep(0.05)
+    end.touch()
     assert join(loading + pruning) == [0] * (1 + readers + readers // 5)
     assert len(s3_lab.gets()) > 1
     assert incomplete_files(s3_lab.home) == []
