@@ -10,6 +10,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+import psycopg
+from psycopg.sql import SQL, Composed, Identifier
+
 from brainio.catalogs.backends.sql import connections
 from tests.servers import HOST, closed_port
 
@@ -64,8 +67,15 @@ class Postgres:
     def create_database(self) -> str:
         """Create an empty database and return its URL with the password."""
         name = f"lab_{secrets.token_hex(6)}"
-        self.run("createdb", name)
+        self._execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         return f"postgresql://lab:{quote(PASSWORD, safe='')}@{HOST}:{self.port}/{name}"
+
+    def _execute(self, statement: Composed) -> None:
+        """Execute a statement, without the new process that a client program would need."""
+        with psycopg.connect(
+            host=HOST, port=self.port, user="lab", password=PASSWORD, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement)
 
     def close_connections(self) -> None:
         """Close the connections of this process to the server."""

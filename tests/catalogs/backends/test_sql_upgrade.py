@@ -1,6 +1,5 @@
 """The schema of a database is created and upgraded once, and the schema of another release is refused."""
 
-import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError
 from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio
+from tests.reliability.processes import join, start
 
-spawning = multiprocessing.get_context("spawn")
 LATER = """
 from alembic import op
 import sqlalchemy as sa
@@ -137,12 +136,7 @@ def _upgrade(location: str) -> None:
 
 
 def test_concurrent_upgrades_run_once(database: str) -> None:
-    processes = [spawning.Process(target=_upgrade, args=(database,)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0] * 4
+    assert join([start(_upgrade, database) for _ in range(4)]) == [0] * 4
 
 
 def test_the_upgrade_command_reports_its_result(database: str) -> None:
