@@ -18,10 +18,25 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _LIBRARIES = ("pytest", "boto3", "filelock", "netCDF4")
+_OF_DATABASES = ("alembic.command", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite")
 _COMMANDS = ("cards", "catalogs", "fetching", "info", "packaging", "relations", "search", "upkeep", "validation")
-_OURS = ("assemblies", "cache.pruning", "fetch", "packaging", "cli.commands", *(f"cli.{name}" for name in _COMMANDS))
+_OURS = (
+    "assemblies",
+    "catalogs.backends.sql.schema",
+    "cache.pruning",
+    "fetch",
+    "packaging",
+    "cli.commands",
+    *(f"cli.{name}" for name in _COMMANDS),
+)
 _CONTEXT.set_forkserver_preload(
-    [*_LIBRARIES, *(f"brainio.{name}" for name in _OURS), "tests.reliability.faulty_lab", "tests.reliability.faults"]
+    [
+        *_LIBRARIES,
+        *_OF_DATABASES,
+        *(f"brainio.{name}" for name in _OURS),
+        "tests.reliability.faulty_lab",
+        "tests.reliability.faults",
+    ]
 )
 PATIENCE = 120.0  # seconds after which a process hangs
 
