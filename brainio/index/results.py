@@ -147,7 +147,7 @@ class SearchResults(Sequence[Hit]):
     @property
     def summary(self) -> str:
         """The number of entries and hits, for people."""
-        page = f", the best {len(self)} of them here" if len(self) < self.total and self.hits else ""
+        page = f" (best {len(self)} shown)" if len(self) < self.total and self.hits else ""
         return f"{self.total:,} {'entry' if self.total == 1 else 'entries'}{page}"
 
     def record(self) -> dict[str, Any]:

@@ -293,7 +293,7 @@ def test_a_broad_search_counts_every_hit(lab: Lab, search: Search) -> None:
     lab.write()
     found = search("neuroid", catalog="lab")
     assert (found.total, len(found)) == (10_050, 20)
-    assert found.summary == "10,050 entries, the best 20 of them here"
+    assert found.summary == "10,050 entries (best 20 shown)"
     assert found.facets["kind"] == {"assembly": 10_050}
     assert search().total == sum(entry.status in LISTED for entry in entries())
     assert names(search("lab.Name10049")) == ["lab.Name10049"]
