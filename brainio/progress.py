@@ -27,7 +27,7 @@ class FileProgress(Protocol):
     def stop(self) -> Stop:
         """The signal that ends the transfer."""
 
-    def announce(self, size: int) -> None:
+    def set_size(self, size: int) -> None:
         """Set the size of the file in bytes; called again for each connection."""
 
     def reach(self, position: int) -> None:
@@ -115,7 +115,7 @@ class _Share:
         self._reached = 0
         self.stop = bar.stop
 
-    def announce(self, size: int) -> None:
+    def set_size(self, size: int) -> None:
         if self._size is None:
             self._size = size
             self._bar.grow(size)

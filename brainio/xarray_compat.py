@@ -226,6 +226,7 @@ class HookedArray(xr.DataArray):
         return self._operate(other, f, reflexive)
 
     def _getitem_coord(self, key: Any) -> Self:
+        """Return a coordinate by name; the error for an unknown one explains it."""
         try:
             return super()._getitem_coord(key)
         except KeyError as error:

@@ -239,6 +239,7 @@ class ContentStore:
         return known if self.is_own else known | read_record(self._notes_path(sha1))
 
     def _notes_path(self, sha1: str) -> Path:
+        """Return the path of the own record about a file of a shared cache."""
         return self.home / "notes" / sha1[:2] / f"{sha1}.json"
 
     def _record(self, sha1: str, fingerprint: Fingerprint, sha256: str | None) -> None:

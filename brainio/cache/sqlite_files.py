@@ -77,7 +77,7 @@ class Closable(Protocol):
     """An object with resources to close."""
 
     def close(self) -> None:
-        """Close the resources."""
+        """Close the object, because a `ClosingCache` removes it."""
 
 
 ClosableType = TypeVar("ClosableType", bound=Closable)

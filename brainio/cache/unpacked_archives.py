@@ -138,10 +138,12 @@ def _own_copy(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     record_use(manifest_path(root, sha1))
-    return _load(root, sha1, manifest, zip_path, root)
+    return _create_unpacked_archive(root, sha1, manifest, zip_path, root)
 
 
-def _load(cache_root: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> UnpackedArchive:
+def _create_unpacked_archive(
+    cache_root: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path
+) -> UnpackedArchive:
     times = times_record(cache_root, sha1, manifest, root)
     return UnpackedArchive(unpacked_folder(cache_root, sha1), frozenset(manifest), manifest, zip_path, root, times)
 
@@ -155,7 +157,7 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
             log_once(cache_root, "is not completely readable", f" ({error})")
             continue
         if manifest is not None:
-            return _load(cache_root, sha1, manifest, zip_path, root)
+            return _create_unpacked_archive(cache_root, sha1, manifest, zip_path, root)
     try:
         manifest = read_manifest(root, sha1)
     except OSError as error:
@@ -165,7 +167,7 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     record_use(manifest_path(root, sha1))
-    return _load(root, sha1, manifest, zip_path, root)
+    return _create_unpacked_archive(root, sha1, manifest, zip_path, root)
 
 
 def restore_members(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
@@ -225,7 +227,7 @@ def _unpack(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
                 if lock is not None:
                     lock.release()
     _log.debug("unpacked %s to %s", zip_path, unpacked_folder(root, sha1))
-    return _load(root, sha1, manifest, zip_path, root)
+    return _create_unpacked_archive(root, sha1, manifest, zip_path, root)
 
 
 def _create(

@@ -147,7 +147,7 @@ def add_catalog(location: str | os.PathLike[str], identifier: str | None = None)
     with _lock:
         other = _sources().get(source.identifier)
         if other is not None and other != source:
-            raise CatalogError(_conflict(source.identifier, other, source))
+            raise CatalogError(_describe_conflict(source.identifier, other, source))
         _reads.pop(source.identifier, None)
         _listing_of(source)
         _added[source.identifier] = source
@@ -231,7 +231,7 @@ def _collect_sources(setting: str) -> dict[str, CatalogSource]:
     for source in (*_added.values(), *named_sources(setting), *_installed_sources()):
         first = collected.setdefault(source.identifier, source)
         if first != source:
-            raise CatalogError(_conflict(source.identifier, first, source))
+            raise CatalogError(_describe_conflict(source.identifier, first, source))
     return collected
 
 
@@ -270,7 +270,7 @@ def _offered_source(identifier: str, offered: CatalogSource | Callable[[], "Cata
     return CatalogSource(identifier, DataFrameBackend.store(identifier, catalog))
 
 
-def _conflict(identifier: str, first: CatalogSource, second: CatalogSource) -> str:
+def _describe_conflict(identifier: str, first: CatalogSource, second: CatalogSource) -> str:
     return (
         f"two catalogs have the identifier {identifier!r}: {first} and {second}; "
         f"rename the file of one of them, or leave it out of {BRAINIO_CATALOGS}"

@@ -203,7 +203,7 @@ class Download:
     def _record_facts(self, reading: Reading) -> Reading:
         self.facts = reading.facts
         if self.facts.size is not None:
-            self._progress.announce(self.facts.size)
+            self._progress.set_size(self.facts.size)
         return reading
 
     @property
@@ -376,11 +376,11 @@ class FileReceiver:
         """
         download = self._new_download(verified=self._incoming.is_verifiable)
         try:
-            return self._store(download)
+            return self._receive_blocks(download)
         except IntegrityError as error:
             if isinstance(error, UnexpectedContentError) or not download.was_joined:
                 raise
-        return self._store(self._new_download(verified=False))
+        return self._receive_blocks(self._new_download(verified=False))
 
     def _new_download(self, *, verified: bool) -> Download:
         return Download(
@@ -398,7 +398,7 @@ class FileReceiver:
         self._progress.reach(0)
         self._incoming.restart()
 
-    def _store(self, download: Download) -> Path:
+    def _receive_blocks(self, download: Download) -> Path:
         incoming = self._incoming
         self._progress.reach(incoming.offset)
         try:

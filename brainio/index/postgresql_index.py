@@ -107,7 +107,7 @@ class TsVector:
         driver: Any = connection.connection
         with driver.cursor() as cursor, cursor.copy(f'COPY "{schema}"."{table.name}" FROM STDIN') as copy:
             for row in rows:
-                copy.write_row([_plain(value) if isinstance(value, str) else value for value in row])
+                copy.write_row([_to_storable_text(value) if isinstance(value, str) else value for value in row])
 
     def row(self, number: int, groups: Sequence[str], names: Sequence[str]) -> tuple[object, ...]:
         """Return the row of a document in the table of words."""
@@ -146,7 +146,8 @@ def _truncate(lexemes: str) -> str:
     return lexemes.encode()[:_MAX_WORDS].decode(errors="ignore").rpartition(" ")[0]
 
 
-def _plain(value: str) -> str:
+def _to_storable_text(value: str) -> str:
+    """Remove NUL characters and replace lone surrogates, which PostgreSQL refuses."""
     if value.isascii() and "\0" not in value:  # nearly all
         return value
     return value.replace("\0", "").encode("utf-8", "replace").decode()

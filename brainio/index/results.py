@@ -78,8 +78,8 @@ class Hit:
         return ", ".join([*matches, *([f"not: {' '.join(self.missing)}"] if self.missing else [])])
 
     @property
-    def sort(self) -> str:
-        """Its kind and class, for people."""
+    def kind_label(self) -> str:
+        """The kind and class of the entry, for people."""
         return ", ".join(filter(None, [self.kind.replace("_", " "), self.class_name]))
 
     @property
@@ -183,7 +183,7 @@ class SearchResults(Sequence[Hit]):
         from brainio.views import SearchHit, results_html
 
         criteria = [self.text, *(f"{name}: {', '.join(values)}" for name, values in self.filters.items())]
-        hits = [SearchHit(hit.identifier, hit.sort, hit.title, hit.details, hit.load) for hit in self.hits]
+        hits = [SearchHit(hit.identifier, hit.kind_label, hit.title, hit.details, hit.load) for hit in self.hits]
         facets = {name: counts for name, counts in self.facets.items() if len(counts) > 1}
         query = ", ".join(filter(None, criteria))
         return results_html(query, hits, self.summary, facets, note=self.note)

@@ -134,12 +134,13 @@ def _coordinate_bytes(structure: FileStructure, group: str | None) -> int:
     """Return the memory for all coordinates of a group: values and codes of all, and factorization of one at a time."""
     data = structure.data_variable(group)
     coordinates = [variable for variable in structure.variables_of(group) if variable is not data]
-    rows = list(map(_row_count, coordinates))
+    rows = list(map(_value_count, coordinates))
     stored = sum(map(_read_bytes, coordinates))
     return stored + _CODE_BYTES * sum(rows) + _FACTORIZE_BYTES_PER_ROW * max(rows, default=0)
 
 
-def _row_count(variable: VariableStructure) -> int:
+def _value_count(variable: VariableStructure) -> int:
+    """Return the number of values; a text that is stored as an array of characters counts as one."""
     is_characters = variable.dtype.kind == "S" and len(variable.shape) > 1
     return math.prod(variable.shape[:-1] if is_characters else variable.shape)
 

@@ -134,11 +134,12 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: object, **kwargs: object) -> None:
         super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]  # passed on
         self.poolmanager.pool_classes_by_scheme = {
-            "http": self._pool(HTTPConnectionPool, HTTPConnection),
-            "https": self._pool(HTTPSConnectionPool, HTTPSConnection),
+            "http": self._pool_class(HTTPConnectionPool, HTTPConnection),
+            "https": self._pool_class(HTTPSConnectionPool, HTTPSConnection),
         }
 
-    def _pool(self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]) -> type[HTTPConnectionPool]:
+    def _pool_class(self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]) -> type[HTTPConnectionPool]:
+        """Create a subclass of a pool, whose connections check the address of the server."""
         parents = (_CheckedConnection, MeteredConnection, CertificateFolders, connection)
         checked = type(connection.__name__, parents, {"catalog_host": self._catalog_host})
         return type(pool.__name__, (pool,), {"ConnectionCls": checked})

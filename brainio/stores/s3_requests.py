@@ -70,7 +70,7 @@ class Access:
         try:
             session = botocore.session.Session()
             if session.get_credentials() is not None:
-                self.signed = _client(session, region, self._config)
+                self.signed = _create_client(session, region, self._config)
                 if pays:
                     self.signed.meta.events.register("before-parameter-build.s3", _pay)
         except BotoCoreError as error:  # a missing profile, half a key pair, an expired SSO login, ...
@@ -90,7 +90,7 @@ class Access:
             return self._unsigned_client(botocore.session.Session(session_vars=empty))
 
     def _unsigned_client(self, core: botocore.session.Session) -> "S3Client":
-        return _client(core, self._region, self._config.merge(Config(signature_version=UNSIGNED)))
+        return _create_client(core, self._region, self._config.merge(Config(signature_version=UNSIGNED)))
 
     def without_checksums(self) -> "Access":
         """Return clients that do not send the checksums of newer clients."""
@@ -129,7 +129,7 @@ def _read_description(path: str) -> Any:
     return JSONFileLoader().load_file(path)
 
 
-def _client(core: botocore.session.Session, region: str | None, config: Config) -> "S3Client":
+def _create_client(core: botocore.session.Session, region: str | None, config: Config) -> "S3Client":
     core.get_component("data_loader").file_loader = _ApiDescriptions()
     verify = None if core.get_config_variable("ca_bundle") else ca_bundle()
     client = Session(botocore_session=core).client("s3", region_name=region, config=config, verify=verify)

@@ -227,7 +227,7 @@ def _etag_of(path: Path) -> str:
     size = path.stat().st_size
     if not _is_sent_in_parts(size):
         return _md5(path.read_bytes()).hexdigest()
-    digests = [_md5(_block(path, number, _part_size_of(size))).digest() for number in range(1, _count_of(size) + 1)]
+    digests = [_md5(_block(path, number, _part_size_of(size))).digest() for number in range(1, _part_count(size) + 1)]
     return f"{_md5(b''.join(digests)).hexdigest()}-{len(digests)}"
 
 
@@ -236,7 +236,7 @@ def _part_size_of(size: int) -> int:
     return max(PART, -(-size // _MOST_PARTS))
 
 
-def _count_of(size: int) -> int:
+def _part_count(size: int) -> int:
     return -(-size // _part_size_of(size))
 
 
@@ -262,7 +262,7 @@ class _PartUpload:
     def send(self, client: "S3Client", *, replace: bool) -> str | None:
         """Send the missing parts, complete the upload, and return the version id."""
         upload_id, etags = self._resume(client)
-        missing = [number for number in range(1, _count_of(self._size) + 1) if number not in etags]
+        missing = [number for number in range(1, _part_count(self._size) + 1) if number not in etags]
         with ThreadPoolExecutor(min(_CONNECTIONS, len(missing) or 1)) as pool:
             try:
                 sent = pool.map(partial(self._send_part, client, upload_id), missing)

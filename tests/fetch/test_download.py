@@ -41,11 +41,11 @@ def expected_file(*locations: str, sha1: str = SHA1, size: int | None = None) ->
 
 
 def download(
-    location: str, announce: Callable[[int], None] = lambda _: None, restart: Callable[[], None] = lambda: None
+    location: str, set_size: Callable[[int], None] = lambda _: None, restart: Callable[[], None] = lambda: None
 ) -> Download:
     """Return a download from the first byte, without a hash."""
     progress = TransferBar("a.bin", None).file(None)
-    progress.announce = announce  # type: ignore[method-assign, assignment]
+    progress.set_size = set_size  # type: ignore[method-assign, assignment]
     return Download(parse_location(location), "", 0, progress, lambda: None, restart, verified=False)
 
 

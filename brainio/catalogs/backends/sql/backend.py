@@ -186,7 +186,7 @@ class SqlBackend(CatalogBackend):
         """Return the rows as CSV; None if the database has no such catalog."""
         if self._database.path is not None and not self._database.path.exists():
             return None
-        return self._select_rows()
+        return self._read_as_csv()
 
     def check_writable(self) -> None:
         """Check the permissions of an SQLite file; a server decides when it receives the write."""
@@ -228,7 +228,7 @@ class SqlBackend(CatalogBackend):
     def _read(self) -> str:
         if reason := why_away(self._database):
             raise CatalogError(f"the catalog {self} could not be read a moment ago: {reason}")
-        text = self._select_rows()
+        text = self._read_as_csv()
         if text is None:
             with reading(self._database) as connection:
                 query = select(catalogs.c.name).order_by(catalogs.c.name)
@@ -239,7 +239,8 @@ class SqlBackend(CatalogBackend):
             )
         return text
 
-    def _select_rows(self) -> str | None:
+    def _read_as_csv(self) -> str | None:
+        """Return all rows of the catalog as CSV; None if the database does not contain it."""
         with reading(self._database) as connection:
             if not require_schema(connection, self._database):
                 return None
