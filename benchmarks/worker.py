@@ -33,7 +33,7 @@ _SAMPLE = 100_000  # values of a result that the summary uses
 
 
 class Worker:
-    """State of the process: the loaded data, and the prepared calls."""
+    """The state of a worker process: the loaded data, and the prepared calls."""
 
     def __init__(self, implementation: str, folder: Path, mode: str) -> None:
         self._calls: dict[str, TimedCall] = {}

@@ -70,7 +70,7 @@ def _parts_of_dropped_dims(data: xr.DataArray) -> dict[Hashable, list[Hashable]]
 
 
 def _update_rows(data: xr.DataArray, rows: Mapping[Hashable, list[Hashable]]) -> None:
-    """Update the tuples of dropped dimensions with the values assigned to their parts."""
+    """Update tuples that repeat other coordinates after a dimension was dropped; drop stale arrays of tuples."""
     if not rows:
         return
     coords, indexes = dict(coords_of(data)), dict(indexes_of(data))

@@ -350,6 +350,7 @@ def compute_reliability(array: xr.DataArray, columns: Columns) -> Reliability | 
 
 
 def _find_repetitions(columns: Columns) -> tuple[str, Column, Column] | None:
+    """Return the dimension of the stimuli with the columns of stimuli and repetitions; None unless both vary."""
     stimulus = find_stimulus_column(columns)
     dims, repetitions = columns.get("repetition", _NO_COLUMN)
     if stimulus is None or repetitions is None or repetitions.values is None or dims != (stimulus[0],):

@@ -165,11 +165,11 @@ def _check_listed(source: CatalogSource, key: tuple[str, str, str]) -> None:
     """Raise CatalogError if no row of the catalog could name the card."""
     matches: list[bool] = []
 
-    def match(row: Mapping[str, str]) -> Mapping[str, str]:
+    def record_match(row: Mapping[str, str]) -> Mapping[str, str]:
         matches.append(_key_of_row(row) == key)
         return {}
 
-    amend_rows(source, match)
+    amend_rows(source, record_match)
     if not any(matches):
         version = f" of version {key[2]!r}" if key[2] else ""
         raise CatalogError(

@@ -242,7 +242,7 @@ class Groups(NamedTuple):
 
 def _group_by_region(columns: Columns, dim: Hashable, size: int) -> Groups:
     """Group the positions of a dimension by region."""
-    column = _find_along(columns, _REGION, dim)
+    column = _find_column_along(columns, _REGION, dim)
     if column is None:
         return Groups(None, [None], np.zeros(size, dtype=np.intp), 0)
     values: list[str | None] = [*map(clean_text, _value_texts(column)), None]
@@ -263,11 +263,11 @@ def _count_populations(columns: Columns) -> list[dict[str, Any]]:
     if not names:
         return []
     dim = columns[names[0]][0][0]
-    region = _find_along(columns, _REGION, dim)
-    animal = next((column for name in _ANIMALS if (column := _find_along(columns, name, dim)) is not None), None)
+    region = _find_column_along(columns, _REGION, dim)
+    animal = next((column for name in _ANIMALS if (column := _find_column_along(columns, name, dim)) is not None), None)
     pairs = np.stack([_codes(region, columns, dim), _codes(animal, columns, dim)])
     if dim == _EVENT:
-        neuroid = _find_along(columns, _NEUROID, dim)
+        neuroid = _find_column_along(columns, _NEUROID, dim)
         if neuroid is None:
             return []
         has_neuroid = neuroid.codes >= 0
@@ -346,7 +346,8 @@ def _value_texts(column: Column) -> list[str]:
     return [value if isinstance(value, str) else str(to_json_value(value)) for value in values]
 
 
-def _find_along(columns: Columns, name: str, dim: Hashable) -> Column | None:
+def _find_column_along(columns: Columns, name: str, dim: Hashable) -> Column | None:
+    """Return a coordinate with values that has exactly this dimension; None if there is none."""
     dims, column = columns.get(name, ((), None))
     has_values = column is not None and column.values is not None and len(column.values) > 0
     return column if dims == (dim,) and has_values else None

@@ -221,7 +221,7 @@ def record_failure(entry: Entry, reason: str, conditions: str) -> None:
     reason, conditions : str
         See `ProfileFailure`.
     """
-    path = _record_path(entry)
+    path = _failure_path(entry)
     if path is None:
         return
     record = {"reason": reason, "time": time.time(), "conditions": conditions, "files": _fingerprints(entry)}
@@ -232,7 +232,7 @@ def record_failure(entry: Entry, reason: str, conditions: str) -> None:
 
 def find_failure(entry: Entry) -> ProfileFailure | None:
     """Return the failed attempt to build the profile of an entry from its present files; None if there was none."""
-    path = _record_path(entry)
+    path = _failure_path(entry)
     record = {} if path is None else read_json(path)
     if not record or record.get("files") != _fingerprints(entry):
         return None
@@ -243,13 +243,13 @@ def find_failure(entry: Entry) -> ProfileFailure | None:
 
 def _remove_failure(entry: Entry) -> None:
     """Remove the record of a failed attempt after a successful one."""
-    path = _record_path(entry)
+    path = _failure_path(entry)
     if path is not None:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def _record_path(entry: Entry) -> Path | None:
+def _failure_path(entry: Entry) -> Path | None:
     key = profile_key(entry)
     return None if key is None else profile_folder() / f"{key}{PROFILE_FAILURE}"
 

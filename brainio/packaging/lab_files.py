@@ -182,7 +182,10 @@ def describe_columns(data: StimulusSet | xr.DataArray) -> list[dict[str, Any]]:
     if isinstance(data, pd.DataFrame):
         return [_stimulus_column(str(name), column) for name, column in data.items()]
     flat = flatten_index(data)
-    coords = [_column(str(name), ", ".join(map(str, coord.dims)), coord.values) for name, coord in flat.coords.items()]
+    coords = [
+        _describe_column(str(name), ", ".join(map(str, coord.dims)), coord.values)
+        for name, coord in flat.coords.items()
+    ]
     return [_values(flat), *coords]
 
 
@@ -197,13 +200,13 @@ def _require_regular(source: Path) -> None:
 
 def _stimulus_column(name: str, column: pd.Series) -> dict[str, Any]:
     converted = column_values(name, column)
-    stored = column if isinstance(converted, ColumnFault) else converted.loaded()
+    stored = column if isinstance(converted, ColumnFault) else converted.to_series()
     if isinstance(stored.dtype, np.dtype):
-        return _column(name, "stimulus", stored.to_numpy())
-    return _column(name, "stimulus", stored.to_numpy(dtype=object)) | {"type": str(stored.dtype)}
+        return _describe_column(name, "stimulus", stored.to_numpy())
+    return _describe_column(name, "stimulus", stored.to_numpy(dtype=object)) | {"type": str(stored.dtype)}
 
 
-def _column(name: str, subject: str, values: np.ndarray) -> dict[str, Any]:
+def _describe_column(name: str, subject: str, values: np.ndarray) -> dict[str, Any]:
     column = factorize_column(values)
     distinct = None if column.values is None else len(column.values)
     examples = [] if column.values is None else list(map(_format_value, column.values[:_EXAMPLES]))

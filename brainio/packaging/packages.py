@@ -246,6 +246,7 @@ def check_facts(package: Package, target: Target | None) -> None:
 
 
 def _version_problems(version: str) -> Iterator[str]:
+    """Yield a problem if a version cannot name a folder."""
     if version and (not _VERSION.fullmatch(version) or ".." in version):
         yield (
             f"entry_facts['version'] is {version!r}; expected 1 to 100 letters, digits, dots, underscores or hyphens, "

@@ -289,7 +289,7 @@ def table_differences(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str
         if isinstance(values, ColumnFault):
             yield f"the column {name!r} holds {values.found}; expected {values.expected}. Fix: {values.fix}"
             continue
-        expected = values.loaded()
+        expected = values.to_series()
         if expected.dtype != after[name].dtype:
             yield f"the column {name!r} has the type {expected.dtype} and would have {after[name].dtype}; convert it"
             continue
@@ -336,12 +336,13 @@ def value_difference(
     if same.all():
         return None
     place = tuple(np.argwhere(~same)[0].tolist())
-    shown = [shortened(repr(_plain(values[place]))) for values in (before, after)]
+    shown = [shortened(repr(_to_python_scalar(values[place]))) for values in (before, after)]
     position = ", ".join(str(at + start) for at, start in zip(place, offset or (0,) * len(place), strict=True))
     return f"is {shown[0]}{f' at position {position}' if position else ''} and would come back as {shown[1]}"
 
 
-def _plain(value: Any) -> Any:
+def _to_python_scalar(value: Any) -> Any:
+    """Convert a NumPy scalar other than a time, for messages."""
     return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
 
 

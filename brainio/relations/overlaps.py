@@ -31,7 +31,7 @@ from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import printable, printable_line, some
 from brainio.text_tables import format_table
 from brainio.validation import problem
-from brainio.validation.subjects import existing_path, find_path
+from brainio.validation.subjects import find_path, require_existing_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -256,7 +256,7 @@ def _load_subject(subject: Subject) -> _StimulusPaths:
     if isinstance(subject, pd.DataFrame):
         return _stimulus_paths(subject, str(subject.__dict__.get("identifier") or "stimulus set"))
     if isinstance(subject, tuple):
-        table, files = map(existing_path, subject)
+        table, files = map(require_existing_path, subject)
         return _stimulus_paths(_load_files(table, files), str(table))
     if not isinstance(subject, str | os.PathLike):
         raise StimulusSetFormatError(

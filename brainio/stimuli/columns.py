@@ -51,7 +51,7 @@ class ColumnValues(NamedTuple):
     values: np.ndarray
     is_missing: np.ndarray
 
-    def loaded(self) -> pd.Series:
+    def to_series(self) -> pd.Series:
         """Return the column in the form in which it is loaded."""
         if self.kind in (FLOATS, DATES) or not (self.is_missing.any() or self.kind == TEXT):
             return pd.Series(self.values)
@@ -117,11 +117,11 @@ def column_values(name: str, column: pd.Series) -> ColumnValues | ColumnFault:
         return dense
     column = dense
     if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
-        found = _of_dtype(column.to_numpy())
+        found = _check_numpy(column.to_numpy())
     elif hasattr(column.dtype, "numpy_dtype") and column.dtype.kind in "iufb":
-        found = _of_nullable(column)
+        found = _check_nullable(column)
     else:
-        found = _of_objects(column.to_numpy(dtype=object))
+        found = _check_objects(column.to_numpy(dtype=object))
     return _as_key(name, found) if name in TEXT_COLUMNS and isinstance(found, ColumnValues) else found
 
 
@@ -149,7 +149,7 @@ def _dense(column: pd.Series) -> pd.Series | ColumnFault:
     return column
 
 
-def _of_dtype(values: np.ndarray) -> ColumnValues | ColumnFault:
+def _check_numpy(values: np.ndarray) -> ColumnValues | ColumnFault:
     nothing_missing = np.zeros(len(values), dtype=bool)
     if values.dtype.kind == "b":
         return ColumnValues(TRUTHS, values, nothing_missing)
@@ -157,7 +157,7 @@ def _of_dtype(values: np.ndarray) -> ColumnValues | ColumnFault:
         large = values.dtype.kind == "u" and bool((values > np.iinfo(np.int64).max).any())
         return ColumnValues(INTEGERS, values.astype(np.uint64 if large else np.int64), nothing_missing)
     if values.dtype.kind == "M":
-        return _of_dates(values)
+        return _check_dates(values)
     exact = values.astype(np.float64)
     changed = np.flatnonzero((exact != values) & ~np.isnan(values))
     if changed.size:
@@ -166,7 +166,7 @@ def _of_dtype(values: np.ndarray) -> ColumnValues | ColumnFault:
     return ColumnValues(FLOATS, exact, np.isnan(exact))
 
 
-def _of_dates(values: np.ndarray) -> ColumnValues | ColumnFault:
+def _check_dates(values: np.ndarray) -> ColumnValues | ColumnFault:
     is_missing = np.isnat(values)
     if len(values) and is_missing.all():
         return ColumnFault(UNSTORABLE, [], "dates, all of them missing", "a date in at least one row", _FIX_NO_DATES)
@@ -180,31 +180,31 @@ def _of_dates(values: np.ndarray) -> ColumnValues | ColumnFault:
     return ColumnValues(DATES, values, is_missing)
 
 
-def _of_nullable(column: pd.Series) -> ColumnValues | ColumnFault:
+def _check_nullable(column: pd.Series) -> ColumnValues | ColumnFault:
     """Return the values of a column of a nullable type of pandas (Int64, Float64, boolean)."""
     dtype: Any = column.dtype
     is_missing = column.isna().to_numpy()
     if not is_missing.any():
-        return _of_dtype(column.to_numpy(dtype=dtype.numpy_dtype))
+        return _check_numpy(column.to_numpy(dtype=dtype.numpy_dtype))
     if is_missing.all() and dtype.kind in "iu":
         fix = "drop the column, or convert it with column.astype('float64')"
         return ColumnFault(UNSTORABLE, [], f"{dtype}, all of them missing", "a value in at least one row", fix)
     if dtype.kind == "f":
-        return _of_dtype(column.to_numpy(dtype=dtype.numpy_dtype, na_value=np.nan))
-    found = _of_dtype(column.fillna(False if dtype.kind == "b" else 0).to_numpy(dtype=dtype.numpy_dtype))
+        return _check_numpy(column.to_numpy(dtype=dtype.numpy_dtype, na_value=np.nan))
+    found = _check_numpy(column.fillna(False if dtype.kind == "b" else 0).to_numpy(dtype=dtype.numpy_dtype))
     return found._replace(is_missing=is_missing) if isinstance(found, ColumnValues) else found
 
 
-def _of_objects(values: np.ndarray) -> ColumnValues | ColumnFault:
+def _check_objects(values: np.ndarray) -> ColumnValues | ColumnFault:
     is_missing = pd.isna(values)
     present = values[~is_missing]
     kinds = np.array([_kind(value) for value in present.tolist()], dtype=object)
     distinct = set(kinds.tolist())
     rows = np.flatnonzero(~is_missing)
     if distinct <= {TEXT}:
-        return _of_texts(values, is_missing)
+        return _check_texts(values, is_missing)
     if distinct <= {INTEGERS, FLOATS}:
-        return _of_numbers(values, is_missing, rows, has_floats=FLOATS in distinct)
+        return _check_numbers(values, is_missing, rows, has_floats=FLOATS in distinct)
     if distinct == {TRUTHS}:
         truths = np.where(is_missing, False, values).astype(bool)
         return ColumnValues(TRUTHS, truths, is_missing)
@@ -233,7 +233,7 @@ def _kind(value: object) -> str:
     return DATES if isinstance(value, np.datetime64 | date) else type(value).__name__
 
 
-def _of_texts(values: np.ndarray, is_missing: np.ndarray) -> ColumnValues | ColumnFault:
+def _check_texts(values: np.ndarray, is_missing: np.ndarray) -> ColumnValues | ColumnFault:
     texts = [None if missing else str(value) for value, missing in zip(values.tolist(), is_missing, strict=True)]
     bad = [row for row, text in enumerate(texts) if text is not None and fault_of_text(text)]
     if bad:
@@ -245,7 +245,7 @@ def _of_texts(values: np.ndarray, is_missing: np.ndarray) -> ColumnValues | Colu
     return ColumnValues(TEXT, np.array(texts, dtype=object), is_missing)
 
 
-def _of_numbers(
+def _check_numbers(
     values: np.ndarray, is_missing: np.ndarray, rows: np.ndarray, *, has_floats: bool
 ) -> ColumnValues | ColumnFault:
     numbers: list[Any] = [

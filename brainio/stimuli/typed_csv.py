@@ -148,7 +148,7 @@ class TypedCsv:
             table.isetitem(number, _as_objects(values))
         for number in self._others:
             if has_missing[number] or dtypes[number].kind not in "iufb":
-                table.isetitem(number, self._typed(number, table.iloc[:, number]))
+                table.isetitem(number, self._typed_values(number, table.iloc[:, number]))
         table.columns = pd.Index(self.names, dtype=object)
         return table
 
@@ -174,13 +174,13 @@ class TypedCsv:
     def _first_cell(self, number: int) -> bytes:
         return self._content[self._starts[0, number] : self._ends[0, number]] if len(self._starts) else b""
 
-    def _typed(self, number: int, parsed: pd.Series) -> Any:
+    def _typed_values(self, number: int, parsed: pd.Series) -> Any:
         """Return the values of a column without quotes, with the types that pandas guesses wrong corrected."""
         is_empty = self._is_empty[:, number]
         if is_empty.all():
             return _as_objects(np.full(len(is_empty), np.nan, dtype=object))
         if is_empty.any():
-            cells = self._cells(number)
+            cells = self._raw_cells(number)
             if all(map(_INTEGER.fullmatch, filter(None, cells))):
                 return self._integers(number, cells)
         if parsed.dtype.kind in "iufb":
@@ -199,7 +199,7 @@ class TypedCsv:
             raise self._error(f"has integers of more than 64 bits in the column {self.names[number]!r}") from error
 
     def _dates(self, number: int, is_empty: np.ndarray) -> np.ndarray:
-        cells = [cell.decode() for cell in self._cells(number)]
+        cells = [cell.decode() for cell in self._raw_cells(number)]
         matches = [_DATE.fullmatch(cell) for cell in cells]
         wrong = [row for row, match in enumerate(matches) if match is None and not is_empty[row]]
         digits = {len(match[1] or "") for match in matches if match}
@@ -216,7 +216,7 @@ class TypedCsv:
                 f"has a date in the column {self.names[number]!r} that does not exist: {error}"
             ) from error
 
-    def _cells(self, number: int) -> list[bytes]:
+    def _raw_cells(self, number: int) -> list[bytes]:
         pairs = zip(self._starts[:, number].tolist(), self._ends[:, number].tolist(), strict=True)
         return [self._content[start:end] for start, end in pairs]
 
@@ -259,7 +259,7 @@ class TypedCsv:
         for number in [n for n in self._texts if has_quotes[n] and has_bare[n]]:
             rows = np.flatnonzero(is_bare[:, number]).tolist()
             raise self._mixed_error(
-                number, rows, [cell.decode(errors="replace") for cell in self._cells(number)], "not quoted"
+                number, rows, [cell.decode(errors="replace") for cell in self._raw_cells(number)], "not quoted"
             )
 
     def _mixed_error(self, number: int, rows: list[int], cells: list[str], fault: str) -> StimulusSetFormatError:

@@ -336,6 +336,7 @@ def _unknown_stimulus_problems(assembly: xr.DataArray, known: Iterable[object]) 
 
 
 def _normalized_id(value: object) -> str | int:
+    """Convert an id of digits to an integer, so that `'007'` equals 7; other ids become text."""
     text = str(value)
     return int(text) if text.isdecimal() else text
 

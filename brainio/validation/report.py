@@ -134,7 +134,7 @@ def to_records(problems: Iterable[Problem]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """List the problems of one subject. Printing a report shows a table.
+    """The problems of one subject. Printing a report shows a table.
 
     Attributes
     ----------

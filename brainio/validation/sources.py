@@ -193,14 +193,14 @@ def _read_table_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Colu
     arrays, inexact = array_columns(table, f"file {source.name}")
     problems += inexact
     columns = {name: (dims[0], values) for name, values in zip(names, arrays, strict=True)}
-    problems += _value_problems(names, value, source) if names else []
+    problems += _value_column_problems(names, value, source) if names else []
     if value is None or value not in columns or problems:
         return None, {name: column for name, column in columns.items() if name != value}, problems
     values = columns.pop(value)[1]
     return xr.DataArray(values, dims=dims, name=value), columns, []
 
 
-def _value_problems(names: Sequence[str], value: str | None, source: Path) -> list[Problem]:
+def _value_column_problems(names: Sequence[str], value: str | None, source: Path) -> list[Problem]:
     place, columns = f"file {source.name}", some(names)
     if value is None:
         return [problem("value-column", place, f"no --value; the columns are {columns}")]

@@ -173,7 +173,7 @@ def _recording_problems(
 
 def _netcdf_problems(files: RecordingFiles, class_name: str | None, stimuli: Place | None) -> list[Problem]:
     """List the same problems for a netCDF file, which a worker process reads."""
-    path = None if stimuli is None else existing_path(stimuli)
+    path = None if stimuli is None else require_existing_path(stimuli)
     own, pair_differences = _worker_problems(files, class_name, path)
     if path is None or any(item.code == "assembly-unreadable" for item in own):
         return own
@@ -280,10 +280,10 @@ def _read_stimuli(stimuli: StimulusSet | Place, rules: CellRules, place: object 
     if isinstance(stimuli, pd.DataFrame):
         named = _name_problems(stimuli.__dict__.get("identifier"), "stimulus set")
         return Table.in_memory(stimuli), named + stimulus_set_problems(stimuli)
-    path = existing_path(stimuli)
+    path = require_existing_path(stimuli)
     if not path.is_dir() and path.suffix.lower() not in (*TABLES, ".zip"):
         raise LocationError(f"{path} is not a stimulus set; expected a folder, or a .csv, .parquet or .zip file")
-    return read_stimulus_set(path, None if place is None else existing_path(cast("Place", place)), rules)
+    return read_stimulus_set(path, None if place is None else require_existing_path(cast("Place", place)), rules)
 
 
 def find_path(subject: Place) -> Path | None:
@@ -293,10 +293,10 @@ def find_path(subject: Place) -> Path | None:
     if path.exists():
         return path
     is_path = not isinstance(subject, str) or path.suffix.lower() in _PATH_SUFFIXES or os.sep in subject
-    return existing_path(subject) if is_path else None
+    return require_existing_path(subject) if is_path else None
 
 
-def existing_path(place: Place) -> Path:
+def require_existing_path(place: Place) -> Path:
     require_possible_path(place)
     path = Path(place)
     if not path.exists():

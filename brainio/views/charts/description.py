@@ -33,7 +33,7 @@ _S = TypeVar("_S")
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a chart.
+    """The label and the range of an axis of a chart.
 
     Attributes
     ----------
