@@ -97,6 +97,7 @@ def run(command: str) -> None:
     assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
+@pytest.mark.slow(reason="draws every picture of the documentation in a new interpreter")
 def test_the_pictures_of_the_documentation_are_reproducible(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, TOP / "docs" / "pictures.py", tmp_path / "pictures"], check=True, capture_output=True

@@ -192,6 +192,7 @@ def load_columns(nitime: Path, name: str) -> np.ndarray:
         return np.loadtxt(text)
 
 
+@pytest.mark.slow(reason="a script runs whole, with uploads to S3")
 def test_spikes_and_envelopes_published_to_s3_load_as_in_nitime(nitime: Path, moto_s3: MotoS3, tmp_path: Path) -> None:
     moto_s3.create_bucket("lab")
     catalog = tmp_path / "lab.csv"
@@ -250,6 +251,7 @@ def test_a_second_run_changes_nothing(nitime: Path, tmp_path: Path) -> None:
     assert bytes_of_all() == before
 
 
+@pytest.mark.slow(reason="a script runs whole, with uploads to S3")
 def test_blocks_published_to_a_catalog_on_s3_load_as_in_pymvpa2(pymvpa2: Path, moto_s3: MotoS3, tmp_path: Path) -> None:
     moto_s3.create_bucket("lab")
     done = script(haxby2001, "s3://lab/lab.csv", "lab/files", "--downloads", pymvpa2)

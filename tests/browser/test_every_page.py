@@ -34,7 +34,12 @@ def service_database(module_database: str) -> str:
     return module_database
 
 
-@pytest.mark.parametrize("name", EVERY)
+# One page of each template; `tests/service` checks the contents of all.
+USUAL = {"front", "found", "stimulus set", "assembly", "stimulus", "sign in", "no such page"}
+slow = pytest.mark.slow(reason="the browser draws each further page twice")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in USUAL else slow) for name in EVERY])
 def test_a_page_is_small_safe_structured_accessible_and_complete_without_script(
     open_window: OpenWindow, service: ServiceProcess, name: str
 ) -> None:

@@ -68,6 +68,7 @@ def visitor(browser: Browser, prefixed: tuple[str, str, str]) -> Iterator[Visito
     assert not visitor.errors, "\n".join(visitor.errors)
 
 
+@pytest.mark.slow(reason="follows every link of every page in a browser")
 def test_all_links_of_all_pages_work_and_stay_below_the_path(visitor: Visitor) -> None:
     urls: set[str] = set()
     for name in EVERY:

@@ -8,6 +8,7 @@ from tests.browser.snippets import PRINT_SIZE, CleanMachine, copy_code
 from tests.browser.visitor import ASSEMBLY, SET, STIMULUS, Visitor
 
 PRINT_SHAPE = "print(assembly.shape)"
+slow = pytest.mark.slow(reason="code of a further page")
 
 
 @pytest.mark.parametrize(
@@ -16,14 +17,10 @@ PRINT_SHAPE = "print(assembly.shape)"
         (SET, PRINT_SIZE, "133 133"),
         (ASSEMBLY, PRINT_SHAPE, "(532, 60, 12)"),
         (STIMULUS, "print(path.name)", "scene003.png"),
-        (f"/stimulus_set/lab/{WORDS}", "print(stimulus_set['words'].tolist())", "[3, 1]"),
+        pytest.param(f"/stimulus_set/lab/{WORDS}", "print(stimulus_set['words'].tolist())", "[3, 1]", marks=slow),
         (f"/stimulus_set/lab/{WORDS}?version=1", "print(stimulus_set['words'].tolist())", "[3, 3]"),
-        (
-            f"/stimulus/lab/{WORDS}?id=t1&version=1",
-            "print(path.read_text())",
-            "past the barn",
-        ),
-        ("/assembly/brainio_demo/herz.Rokem2006", PRINT_SHAPE, "(1797,)"),
+        pytest.param(f"/stimulus/lab/{WORDS}?id=t1&version=1", "print(path.read_text())", "past the barn", marks=slow),
+        pytest.param("/assembly/brainio_demo/herz.Rokem2006", PRINT_SHAPE, "(1797,)", marks=slow),
         ("/catalog/lab", f"print(brainio.get_assembly('{SCENES}', catalog='lab').shape)", "(532, 60, 12)"),
     ],
 )

@@ -17,6 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow(reason="30 commands, one after the other, on a PostgreSQL server")
 def test_the_commands_of_the_page_run(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.create_database()
     append_rows(tmp_path / "my_lab.csv", [row("lab.A", own_column="x")])

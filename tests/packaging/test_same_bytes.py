@@ -88,12 +88,15 @@ def made_with(here: Path) -> dict[str, object]:
     return package(here, {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"})
 
 
+slow = pytest.mark.slow(reason="a new interpreter packages everything in another locale")
+
+
 @pytest.mark.parametrize(
     "environment",
     [
         {"TZ": "Pacific/Kiritimati"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"LC_ALL": "tr_TR.UTF-8"},
+        pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, marks=slow),
+        pytest.param({"LC_ALL": "tr_TR.UTF-8"}, marks=slow),
         {"PYTHONHASHSEED": "4711"},
     ],
     ids=lambda environment: next(iter(environment)) + "=" + next(iter(environment.values())),
