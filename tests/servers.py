@@ -121,6 +121,7 @@ class HttpServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the body of each answer waits 40 ms for the acknowledgement of its head
 
     def do_GET(self) -> None:
         self.server.app.answer(self)  # type: ignore[attr-defined]
