@@ -30,7 +30,7 @@ def test_a_new_project_is_installed_extended_and_checked(tmp_path: Path) -> None
     planned = run("packaging_scripts/package_example.py", "--dry-run", folder=project)
     assert "stimulus_my_lab_Doe2026.zip" in planned
     done = run("packaging_scripts/package_example.py", folder=project)
-    assert done.splitlines() == [f"packaged my_lab.Doe2026 into {project / 'my_lab_catalog' / 'files'}"] * 2
+    assert done.splitlines() == [f"published my_lab.Doe2026 in {project / 'my_lab_catalog' / 'files'}"] * 2
     assert run("packaging_scripts/package_example.py", folder=project) == done
     site = str(tmp_path / "site")
     install = ("-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", site)
