@@ -347,7 +347,7 @@ def _value_texts(column: Column) -> list[str]:
 
 
 def _find_column_along(columns: Columns, name: str, dim: Hashable) -> Column | None:
-    """Return a coordinate with values that has exactly this dimension; None if there is none."""
+    """Return a coordinate with values that has exactly this dimension, or None."""
     dims, column = columns.get(name, ((), None))
     has_values = column is not None and column.values is not None and len(column.values) > 0
     return column if dims == (dim,) and has_values else None

@@ -85,7 +85,7 @@ class DescribedFile:
     file : EntryFile
         Its file.
     path : Path or None
-        Copy of the file on this machine; None if there is none.
+        Copy of the file on this machine, if any.
     sha256 : str
         Hash of the file; empty if not known.
     """
@@ -157,7 +157,7 @@ def describe_listed_files(entry: Entry) -> list[DescribedFile]:
 
 
 def _find_local_copy(expected: ExpectedFile) -> Path | None:
-    """Return a copy of a file on this machine; None if there is none."""
+    """Return a copy of a file on this machine, or None."""
     paths = (location.path for location, _ in expected.locations if location.is_local)
     return expected.find_cached() or next((path for path in paths if path.is_file()), None)
 

@@ -112,7 +112,7 @@ def write_dependencies(connection: Connection, dependencies: Sequence[Dependency
 
 
 def read_stored_dependencies(connection: Connection) -> tuple[list[Dependency], str]:
-    """Return the dependencies of an index, and its stored time of completion (empty if there is none)."""
+    """Return the dependencies of an index, and its stored time of completion (empty if it was never completed)."""
     rows = [Dependency(*row) for row in connection.execute(select(source_table))]
     finished = next((dependency.state for dependency in rows if dependency.kind == FINISHED), "")
     return [dependency for dependency in rows if dependency.kind != FINISHED], finished

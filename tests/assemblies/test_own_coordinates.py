@@ -24,7 +24,7 @@ NEUROIDS = {"neuroid": ["n1", "n2", "n3"], "area": ("neuroid", ["V4", "IT", "IT"
 
 @pytest.fixture
 def a() -> DataAssembly:
-    """Two stimuli x three neuroids. Both dimensions have an own coordinate and another one."""
+    """Two stimuli x three neuroids. Each dimension has a coordinate of its own name and a further one."""
     values = np.arange(6.0).reshape(2, 3)
     made = DataAssembly(values, dims=["stimulus_id", "neuroid"], coords={"stimulus_id": ["s1", "s2"], **NEUROIDS})
     made["object_name"] = "stimulus_id", ["car", "dog"]
