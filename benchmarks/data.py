@@ -58,7 +58,7 @@ def _clear(paths: DataPaths) -> None:
 def generate_scaled(folder: Path, mode: str, seed: int, factor: int) -> None:
     """Write the recording with `factor` times the repetitions for `--scaling`, unless it exists."""
     paths, sizes = DataPaths(folder), SIZES[mode]
-    target = paths.scaled(factor)
+    target = paths.scaled_path(factor)
     if target.exists():
         return
     part = target.with_suffix(".part")

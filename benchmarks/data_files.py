@@ -56,11 +56,11 @@ class DataPaths:
     def _in_home(self, name: str) -> Path:
         return self.home / Path(name).stem / name
 
-    def written(self, implementation: str, suffix: str) -> Path:
+    def written_path(self, implementation: str, suffix: str) -> Path:
         """Return the path to which an implementation writes."""
         return self.folder / f"written-{implementation}{suffix}"
 
-    def scaled(self, factor: int) -> Path:
+    def scaled_path(self, factor: int) -> Path:
         """Return the path of the recording with `factor` times the presentations."""
         return self.folder / f"scaled-{factor}.nc"
 

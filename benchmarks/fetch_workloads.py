@@ -44,7 +44,7 @@ def fetch_packages(context: Context) -> TimedCall:
 
 def boto3_large(context: RawContext) -> TimedCall:
     """Download the large file with `download_file` of boto3, which uses several connections."""
-    client, target = _client(context.paths), context.paths.written("floor", ".bin")
+    client, target = _client(context.paths), context.paths.written_path("floor", ".bin")
     download = partial(client.download_file, BUCKET, context.paths.large.name, str(target))
     return TimedCall(download, clear=partial(target.unlink, missing_ok=True))
 

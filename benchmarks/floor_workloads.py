@@ -38,7 +38,7 @@ def open_dataarray(context: RawContext) -> TimedCall:
 
 def open_written(context: RawContext) -> TimedCall:
     """Read the file written by this project with xarray."""
-    return TimedCall(lambda: read_with_xarray(context.paths.written("ours", ".nc")))
+    return TimedCall(lambda: read_with_xarray(context.paths.written_path("ours", ".nc")))
 
 
 def read_with_xarray(path: Path) -> object:
@@ -172,7 +172,7 @@ def mask(context: RawContext) -> TimedCall:
 
 def deflate(context: RawContext) -> TimedCall:
     """Write the raw values to netCDF, shuffled and deflated at level 4."""
-    return TimedCall(lambda: _deflate(context.values, context.paths.written("floor", ".nc")))
+    return TimedCall(lambda: _deflate(context.values, context.paths.written_path("floor", ".nc")))
 
 
 def _deflate(values: np.ndarray, path: Path) -> None:
@@ -187,7 +187,7 @@ def _deflate(values: np.ndarray, path: Path) -> None:
 
 def copy_and_hash(context: RawContext) -> TimedCall:
     """Copy the archive and hash the copy."""
-    return TimedCall(lambda: _copy_and_hash(context.paths.zip, context.paths.written("floor", ".zip")))
+    return TimedCall(lambda: _copy_and_hash(context.paths.zip, context.paths.written_path("floor", ".zip")))
 
 
 def _copy_and_hash(source: Path, target: Path) -> str:

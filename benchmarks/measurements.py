@@ -61,7 +61,7 @@ def measure_case(
     result = CaseResult(case)
     if case.kind == "size":
         for name in ("ours", "peer"):
-            written = DataPaths(run_folder.folder).written(name, ".nc")
+            written = DataPaths(run_folder.folder).written_path(name, ".nc")
             if name in implementations and written.exists():
                 result.runs[name] = [float(written.stat().st_size)]
     elif case.kind == "peak":

@@ -15,7 +15,7 @@ from benchmarks.workloads import TimedCall
 def _load(context: Context, factor: int) -> Any:
     from brainio.assemblies import NeuronRecordingAssembly
 
-    path = context.paths.scaled(factor)
+    path = context.paths.scaled_path(factor)
     return NeuronRecordingAssembly.from_files(path, stimulus_set_identifier=STIMULI, stimulus_set=None)
 
 
@@ -31,7 +31,7 @@ def _step_workload(step: str, factor: int) -> Callable[[Context], TimedCall]:
 
     def prepare(context: Context) -> TimedCall:
         if step == "read":
-            return TimedCall(lambda: read_with_xarray(context.paths.scaled(factor)))
+            return TimedCall(lambda: read_with_xarray(context.paths.scaled_path(factor)))
         if step == "load":
             return TimedCall(lambda: _load(context, factor))
         stimulus_set = context.stimulus_set

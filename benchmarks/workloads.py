@@ -75,7 +75,7 @@ def read_written(context: Context) -> TimedCall:
 
 def _written_file(context: Context) -> Path:
     """Return the file written by this project, which writes it if it is missing."""
-    path = context.paths.written("ours", ".nc")
+    path = context.paths.written_path("ours", ".nc")
     if context.implementation == "ours" and not path.exists():
         write_netcdf(context).call()
     return path
@@ -161,7 +161,7 @@ def write_netcdf(context: Context) -> TimedCall:
     """Write the recording with the metadata of its stimuli."""
     from brainio.packaging import write_netcdf as write
 
-    assembly, target = context.assembly, context.paths.written(context.implementation, ".nc")
+    assembly, target = context.assembly, context.paths.written_path(context.implementation, ".nc")
     return TimedCall(lambda: write(assembly, str(target)))
 
 
@@ -169,7 +169,7 @@ def create_stimulus_zip(context: Context) -> TimedCall:
     """Write the archive of the stimulus set."""
     from brainio.packaging import create_stimulus_zip as create
 
-    stimulus_set, target = context.stimulus_set, context.paths.written(context.implementation, ".zip")
+    stimulus_set, target = context.stimulus_set, context.paths.written_path(context.implementation, ".zip")
     return TimedCall(lambda: create(stimulus_set, str(target)))
 
 

@@ -99,7 +99,7 @@ def doi_of_url(url: str) -> str:
 
 def _without_prefixes(text: str) -> tuple[str, bool]:
     """Return a text without labels, resolvers, quotes and full stops, and whether it was a URL."""
-    bare, is_url = _trimmed(text), False
+    bare, is_url = _strip_punctuation(text), False
     while True:
         record = _ZENODO_RECORD.fullmatch(bare)
         if record is not None:
@@ -113,10 +113,10 @@ def _without_prefixes(text: str) -> tuple[str, bool]:
                 is_url = True
         if shorter == bare:
             return bare, is_url
-        bare = _trimmed(shorter)
+        bare = _strip_punctuation(shorter)
 
 
-def _trimmed(text: str) -> str:
+def _strip_punctuation(text: str) -> str:
     """Remove blanks, quotes and brackets around a text, and punctuation after it; keep its own brackets."""
     while True:
         shorter = text.strip().strip(_BLANKS).rstrip(".,;")

@@ -278,7 +278,7 @@ class _FileWait(Wait):
 def find_owner(folder: Path, key: str) -> Owner | None:
     """Return the owner of a lock, or the last owner if it did not release the lock; None if there is none."""
     path = folder / f"{key}{LOCK}"
-    return _owner_in(_created(path)) or _owner_in(path)
+    return _owner_in(_created_path(path)) or _owner_in(path)
 
 
 def continue_or_end(process: ProcessIdentity) -> str:
@@ -299,12 +299,12 @@ def _lock_exclusively(path: Path) -> Lock:
         if not _is_unsupported(error):
             raise
         return _create(path)
-    other = _owner_in(_created(path))
+    other = _owner_in(_created_path(path))
     if other is not None:
         if not (other.process and other.process.is_gone):
             lock.release()
             raise BlockingIOError(f"{path} is held by {other}")
-        _created(path).unlink(missing_ok=True)
+        _created_path(path).unlink(missing_ok=True)
     return lock
 
 
@@ -361,7 +361,7 @@ def _require_same(path: Path, inode: int) -> None:
 
 def _create(path: Path) -> Lock:
     """Create the file that replaces an flock, or take over the file of a process that is gone."""
-    created, own = _created(path), path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    created, own = _created_path(path), path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     owner = _owner_in(created)
     if created.exists() and not (owner and owner.process and owner.process.is_gone):
         raise BlockingIOError(f"{created} is held by {owner}")
@@ -402,7 +402,7 @@ def _take_over(own: Path, created: Path) -> None:
         claim.rmdir()
 
 
-def _created(path: Path) -> Path:
+def _created_path(path: Path) -> Path:
     return path.with_name(f"{path.name}{_CREATED}")
 
 

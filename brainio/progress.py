@@ -125,12 +125,12 @@ class _Share:
         self._reached = position
 
 
-def counted(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
+def show_progress(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
     """Yield items, and show their number in a bar that is removed after the last one.
 
     Examples
     --------
-    >>> list(counted("ab", "checking files", 2))
+    >>> list(show_progress("ab", "checking files", 2))
     ['a', 'b']
     """
     yield from _bar_class()(items, desc=printable_line(name), total=count, disable=None, leave=False)

@@ -184,11 +184,11 @@ def some(values: Iterable[object]) -> str:
     ("'V1', 'V2'", '0, 1, 2, 3, 4 and 2 more')
     """
     listed = list(values)
-    shown = ", ".join(shortened(_quoted(value)) for value in listed[:_SHOWN])
+    shown = ", ".join(shortened(_quote(value)) for value in listed[:_SHOWN])
     return shown if len(listed) <= _SHOWN else f"{shown} and {len(listed) - _SHOWN:,} more"
 
 
-def _quoted(value: object) -> str:
+def _quote(value: object) -> str:
     return repr(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 

@@ -73,7 +73,7 @@ def subset(
         for level in _levels(source_assembly, target_assembly, name):
             source, dim = _codes(source_assembly, level)
             target, _ = _codes(target_assembly, level)
-            positions = _repeated(source, target) if repeat else np.flatnonzero(_is_in(source, target))
+            positions = _repeated_positions(source, target) if repeat else np.flatnonzero(_is_in(source, target))
             source_assembly = source_assembly.isel({dim: positions})
     if dims_must_match:
         for name in names:
@@ -91,10 +91,12 @@ def index_efficient(
     >>> index_efficient(np.array(["b", "a", "c"]), np.array(["c", "b", "c"]))
     [0, 2, 2]
     """
-    return _repeated(factorize_level(np.asarray(source_values)), factorize_level(np.asarray(target_values))).tolist()
+    return _repeated_positions(
+        factorize_level(np.asarray(source_values)), factorize_level(np.asarray(target_values))
+    ).tolist()
 
 
-def _repeated(source_level: Level, target_level: Level) -> np.ndarray:
+def _repeated_positions(source_level: Level, target_level: Level) -> np.ndarray:
     joined = union_levels([source_level, target_level])
     source, target = np.split(joined.codes, [len(source_level.codes)])
     counts = np.bincount(target[target >= 0], minlength=int(max(source.max(initial=-1), target.max(initial=-1))) + 1)

@@ -39,7 +39,7 @@ def main(folder: Path) -> None:
     spikes.plot.raster(["stimulus_id", "recording"], ax=axes[1]).set_xlim(0, 1000)
     save(figure, folder / "plots.png")
     photograph(patterns.iloc[::2]._repr_html_(), folder / "stimulus_set.png", 570)
-    opened = array_html(behavior, find=patterns.present_path).replace("<details", "<details open", 1)
+    opened = array_html(behavior, find=patterns.find_local_path).replace("<details", "<details open", 1)
     photograph(opened, folder / "assembly.png", 640)
     recording = simulated()
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")

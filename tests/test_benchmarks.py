@@ -102,7 +102,7 @@ def test_existing_data_are_not_generated_again(tmp_path: Path) -> None:
 
 def test_data_of_another_seed_are_removed_with_derived_files(tmp_path: Path) -> None:
     generate(tmp_path, "tiny", 0)
-    leftovers = [DataPaths(tmp_path).home / "content" / "old", DataPaths(tmp_path).scaled(4)]
+    leftovers = [DataPaths(tmp_path).home / "content" / "old", DataPaths(tmp_path).scaled_path(4)]
     for path in leftovers:
         path.parent.mkdir(exist_ok=True)
         path.touch()

@@ -101,7 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data.generate(Path(folder), mode, 0)
         paths = DataPaths(Path(folder))
-        written = paths.written("ours", ".nc")
+        written = paths.written_path("ours", ".nc")
         recording = NeuronRecordingAssembly.from_files(paths.netcdf, stimulus_set_identifier=STIMULI)
         write_netcdf(recording, written)
         sizes = SIZES[mode]

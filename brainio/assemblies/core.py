@@ -163,7 +163,8 @@ class DataAssembly(AssemblyOperations):
         xarray_html: str = super()._repr_html_()
         if xr.get_options()["display_style"] == "text":
             return xarray_html
-        return array_html(self, xarray_html, getattr(table, "present_path", None), partial(stimulus_coordinates, self))
+        find = getattr(table, "find_local_path", None)
+        return array_html(self, xarray_html, find, partial(stimulus_coordinates, self))
 
     # ----------------------------------------------------- coordinates
 

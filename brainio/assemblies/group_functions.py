@@ -56,7 +56,7 @@ def map_groups(source: T, dim: Hashable, positions: Sequence[np.ndarray], func: 
     if not results or (keep_dim and not keep_coordinates) or not _have_equal_form(results, dim):
         combined = _by_xarray(source, results, dim, positions, name)
     else:
-        combined = _stacked_in_order(source, results, dim, positions) if keep_dim else _stacked(results, name)
+        combined = _stack_in_order(source, results, dim, positions) if keep_dim else _stack_results(results, name)
     places = {d: number for number, d in enumerate(source.dims)} | {name: source.get_axis_num(dim)}
     return combined.transpose(*sorted(combined.dims, key=lambda d: places.get(d, len(places))))
 
@@ -131,14 +131,14 @@ def _have_equal_form(results: Sequence[xr.DataArray], dim: Hashable) -> bool:
     )
 
 
-def _stacked(results: Sequence[T], name: str) -> T:
+def _stack_results(results: Sequence[T], name: str) -> T:
     first = results[0]
     values = np.stack([result.values for result in results])
     variable = xr.Variable((name, *first.dims), values, first.attrs)
     return replace_parts(first, variable, dict(coords_of(first)), indexes=dict(indexes_of(first)))
 
 
-def _stacked_in_order(source: T, results: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray]) -> T:
+def _stack_in_order(source: T, results: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray]) -> T:
     """Concatenate results in the order of the positions of the source, whose coordinates they have."""
     first = results[0]
     axis = first.get_axis_num(dim)

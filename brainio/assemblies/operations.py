@@ -99,12 +99,12 @@ def _accepts_keys(method: Callable[..., Any], parameter: str) -> Callable[..., A
         elif args and isinstance(args[0], Mapping):
             args = (with_dimensions_as_keys(self, args[0]), *args[1:])
         options = {name: value for name, value in kwargs.items() if name in own}
-        return method(self, *args, **options, **with_dimensions_as_keys(self, _other_arguments(kwargs, own)))
+        return method(self, *args, **options, **with_dimensions_as_keys(self, _without_names(kwargs, own)))
 
     return call
 
 
-def _other_arguments(kwargs: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def _without_names(kwargs: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name not in names}
 
 

@@ -85,7 +85,9 @@ class GroupNumbers:
         return ufunc.reduceat(np.take(rows, self.order, axis=1), self.starts, axis=1, dtype=dtype)
 
 
-def _filled(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _fill_missing(
+    rows: np.ndarray, groups: GroupNumbers, skipna: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return rows with zeros for skipped NaN, counts of the other values, and a mask of NaN (None: there is none)."""
     missing = np.isnan(rows) if skipna and rows.dtype.kind == "f" else None
     if missing is None or not missing.any():
@@ -100,22 +102,22 @@ def _sum_dtype(values: np.ndarray) -> np.dtype:
 def _sum(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
     if rows.dtype.kind != "f":
         return groups.fold(np.add, rows, _sum_dtype(rows))
-    return groups.sum(_filled(rows, groups, skipna)[0])
+    return groups.sum(_fill_missing(rows, groups, skipna)[0])
 
 
 def _mean(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
-    filled, counts, _ = _filled(rows, groups, skipna)
+    filled, counts, _ = _fill_missing(rows, groups, skipna)
     return groups.sum(filled) / counts
 
 
 def _count(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
     del skipna  # missing values are never counted
-    counts = _filled(rows, groups, True)[1]
+    counts = _fill_missing(rows, groups, True)[1]
     return np.broadcast_to(counts, (len(rows), groups.size))
 
 
 def _var(rows: np.ndarray, groups: GroupNumbers, skipna: bool, ddof: float = 0) -> np.ndarray:
-    filled, counts, missing = _filled(rows, groups, skipna)
+    filled, counts, missing = _fill_missing(rows, groups, skipna)
     means = groups.sum(filled) / counts
     deviations = filled - np.take(means, groups.codes, axis=1)
     if missing is not None:

@@ -52,7 +52,7 @@ def spearman_brown_correction(correlation: Numbers, n: float = 2) -> Numbers:
 def split_half_of_positions(assembly: T, n_splits: int, seed: int, repetition: str, stimulus: str) -> T:
     """Compute `split_half_reliability`, with a result of the class of the array."""
     dim, values, (stimuli, repetitions) = _presentations(assembly, [stimulus, repetition])
-    codes, count = _renumbered(repetitions.codes)
+    codes, count = _renumber(repetitions.codes)
     if count < 2 or n_splits < 1:
         raise GroupbyError(f"cannot split {count} values of {repetition!r} into halves {n_splits} times")
     reliabilities = split_half_values(values, assembly.get_axis_num(dim), stimuli.codes, codes, n_splits, seed)
@@ -80,17 +80,17 @@ def split_half_values(
     numpy.ndarray
         float64, with the axes of `values` except that of presentations.
     """
-    codes, count = _renumbered(repetitions)
+    codes, count = _renumber(repetitions)
     random = np.random.default_rng(seed)
     in_first = np.stack([random.permutation(count) < count // 2 for _ in range(n_splits)])
-    halves = _Halves(*_renumbered(stimuli), codes, in_first)
+    halves = _Halves(*_renumber(stimuli), codes, in_first)
     result = np.empty([1 if number == axis else size for number, size in enumerate(values.shape)])
     for rows, place in tiles(values, result, axis, halves.tile):
         place[:, 0] = _mean_of_defined(spearman_brown_correction(_correlation(*halves.means(rows))))
     return result.squeeze(axis)
 
 
-def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, int]:
+def _renumber(codes: np.ndarray) -> tuple[np.ndarray, int]:
     """Renumber codes without gaps, in the same order; return them and their count."""
     occurs = np.bincount(codes) > 0
     return (np.cumsum(occurs) - 1)[codes], int(occurs.sum())

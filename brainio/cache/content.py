@@ -296,7 +296,7 @@ class Cache:
         try:
             yield incoming
         finally:
-            incoming.leave()
+            incoming.close()
 
     def _find_expected(self, expected: ExpectedContent) -> Path | None:
         """Return the file if the cache has it; a file known by sha256 alone is found through its recorded location."""

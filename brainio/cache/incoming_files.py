@@ -263,8 +263,8 @@ class IncomingFile:
         self._discard()
         return path
 
-    def leave(self) -> None:
-        """Stop; keep the received bytes for the next attempt if a digest is expected."""
+    def close(self) -> None:
+        """Stop receiving; keep an unfinished file for the next attempt if its digest is known."""
         if self._file is not None and self._key and self.offset:
             with suppress(OSError):
                 self._flush()

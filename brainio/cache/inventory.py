@@ -118,7 +118,7 @@ def _content(kind: Kind, folder: Path) -> Item | None:
     return Item(kind, folder.name, tuple(entry.name for entry in files), sum(sizes.values()), last_use, folder)
 
 
-def _unpacked(kind: Kind, folder: Path) -> Item | None:
+def _unpacked_item(kind: Kind, folder: Path) -> Item | None:
     if not folder.is_dir():
         return None
     root, sha1 = folder.parents[2], folder.name
@@ -143,7 +143,7 @@ def _partial(kind: Kind, path: Path) -> Item | None:
     return Item(kind, sha1, (path.name,), _tree_size(path), path.stat().st_mtime, path)
 
 
-def _quarantined(kind: Kind, path: Path) -> Item:
+def _quarantined_item(kind: Kind, path: Path) -> Item:
     status = path.stat()
     return Item(kind, path.name.partition("-")[0], (path.name,), status.st_size, status.st_ctime, path)
 
@@ -188,9 +188,9 @@ def bytes_freed(path: Path) -> int:
 
 _READERS: dict[Kind, tuple[str, Callable[[Kind, Path], Item | None]]] = {
     "content": ("content/*/*", _content),
-    "unpacked": ("unpacked/*/*", _unpacked),
+    "unpacked": ("unpacked/*/*", _unpacked_item),
     "profile": ("profiles/*", _profile),
     "partial": ("partial/*", _partial),
-    "quarantine": ("quarantine/*", _quarantined),
+    "quarantine": ("quarantine/*", _quarantined_item),
     "ref": ("refs/*/*.json", _reference),
 }

@@ -116,7 +116,7 @@ class MemberTimes:
         self._times = self._read()  # another process may have compared this member
         return path if self._matches(name, path) or name in self._compare(name) else None
 
-    def changed(self) -> list[str]:
+    def find_changed(self) -> list[str]:
         """Return the members whose size or times do not match the record, without reading them."""
         return [name for name in self._manifest if not self._matches(name, self._folder / name)]
 
@@ -134,7 +134,7 @@ class MemberTimes:
             self._write(sound)
         return bad
 
-    def renew(self, names: Iterable[str]) -> None:
+    def record_times(self, names: Iterable[str]) -> None:
         """Record the current times of members that were just unpacked."""
         times = {name: _read_times_if_complete(self._folder / name, self._manifest[name]) for name in names}
         self._write({name: known for name, known in times.items() if known is not None})
@@ -145,7 +145,7 @@ class MemberTimes:
 
     def _compare(self, first: str) -> set[str]:
         """Compare one member, and a batch of other mismatches; return the good ones."""
-        pending = [name for name in self._pending or self.changed() if name != first]
+        pending = [name for name in self._pending or self.find_changed() if name != first]
         batch, size = {first}, self._manifest[first][0]
         while pending and size < _BATCH_SIZE:
             batch.add(name := pending.pop())

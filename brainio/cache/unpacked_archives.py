@@ -121,7 +121,7 @@ class UnpackedArchive:
         _log.warning("%s in %s is missing, changed or incomplete; brainio unpacks it again", name, own)
         names = dict.fromkeys([name, *find_incomplete_members(own, self._manifest)])
         if restore_members(zip_path, self._root, sha1, names):
-            self._times.renew(names)
+            self._times.record_times(names)
             return own / name
         return _unpack(zip_path, sha1, self._root).path(name)
 
@@ -138,12 +138,11 @@ def _own_copy(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     record_use(manifest_path(root, sha1))
-    return _create_unpacked_archive(root, sha1, manifest, zip_path, root)
+    return _existing_copy(root, sha1, manifest, zip_path, root)
 
 
-def _create_unpacked_archive(
-    cache_root: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path
-) -> UnpackedArchive:
+def _existing_copy(cache_root: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> UnpackedArchive:
+    """Return the copy that a cache already contains; its members are not read."""
     times = times_record(cache_root, sha1, manifest, root)
     return UnpackedArchive(unpacked_folder(cache_root, sha1), frozenset(manifest), manifest, zip_path, root, times)
 
@@ -157,7 +156,7 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
             log_once(cache_root, "is not completely readable", f" ({error})")
             continue
         if manifest is not None:
-            return _create_unpacked_archive(cache_root, sha1, manifest, zip_path, root)
+            return _existing_copy(cache_root, sha1, manifest, zip_path, root)
     try:
         manifest = read_manifest(root, sha1)
     except OSError as error:
@@ -167,7 +166,7 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     record_use(manifest_path(root, sha1))
-    return _create_unpacked_archive(root, sha1, manifest, zip_path, root)
+    return _existing_copy(root, sha1, manifest, zip_path, root)
 
 
 def restore_members(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
@@ -227,7 +226,7 @@ def _unpack(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
                 if lock is not None:
                     lock.release()
     _log.debug("unpacked %s to %s", zip_path, unpacked_folder(root, sha1))
-    return _create_unpacked_archive(root, sha1, manifest, zip_path, root)
+    return _existing_copy(root, sha1, manifest, zip_path, root)
 
 
 def _create(

@@ -208,7 +208,7 @@ def _check_unpacked(root: Path, item: Item, depth: Depth) -> VerificationResult:
         return VerificationResult(item, "" if _identity(item.path) is None else fault)
     archive, times = find_archive(root, item.sha1), times_record(root, item.sha1, manifest, root)
     notes: list[str] = []
-    changed = times.changed()
+    changed = times.find_changed()
     if depth == "quick":
         bad = find_incomplete_members(item.path, manifest)
         if unread := len(changed) - len(bad):
@@ -256,7 +256,7 @@ def _fault_of_members(root: Path, item: Item, bad: list[str], depth: Depth) -> s
     archive = find_archive(root, item.sha1)
     try:
         if archive is not None and restore_members(archive, root, item.sha1, bad):
-            times_record(root, item.sha1, manifest, root).renew(bad)
+            times_record(root, item.sha1, manifest, root).record_times(bad)
             return f"{fault}they were unpacked again"
     except (ArchiveError, CacheError) as error:
         fault += f"{error} "

@@ -198,8 +198,8 @@ class ProfileFile(SQLiteFile):
         return [StimulusColumn(*column) for column in self.properties[COLUMNS]]
 
     @cached_property
-    def table(self) -> Table:
-        """The stimulus table."""
+    def sql_table(self) -> Table:
+        """The table of stimuli in the database, for queries."""
         return define_stimulus_table(self.columns)
 
     def query(self, run_query: Callable[[Connection], Result]) -> Result:

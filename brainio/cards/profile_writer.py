@@ -20,7 +20,7 @@ from brainio.cards.profile_files import (
     thumbnail_table,
     to_stored_text,
 )
-from brainio.progress import counted
+from brainio.progress import show_progress
 from brainio.stimuli import STIMULUS_ID
 from brainio.views.previews import Thumbnail, build_preview, encode_thumbnail
 
@@ -112,7 +112,7 @@ def write_thumbnails(connection: Connection, stimuli: StimulusSet, on_batch: Cal
 
 
 def _thumbnail_rows(paths: Sequence[Path], on_batch: Callable[[], None]) -> Iterator[tuple[object, ...]]:
-    thumbnails = counted(_render_thumbnails(paths, on_batch), "thumbnails", len(paths))
+    thumbnails = show_progress(_render_thumbnails(paths, on_batch), "thumbnails", len(paths))
     for number, thumbnail in enumerate(thumbnails):
         yield number, *thumbnail._replace(note=to_stored_text(thumbnail.note))
 

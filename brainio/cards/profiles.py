@@ -163,7 +163,7 @@ class StimulusProfile:
 
     def __init__(self, entry: Entry, file: ProfileFile) -> None:
         self.entry, self._file = entry, file
-        self._columns, self._table = file.columns, file.table
+        self._columns, self._table = file.columns, file.sql_table
 
     @cached_property
     def card(self) -> Card:

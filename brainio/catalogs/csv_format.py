@@ -42,7 +42,7 @@ def read_rows(text: str, source: str) -> Iterator[tuple[int, Row]]:
         There is no header, or it lacks columns of the format.
     """
     records = _records(text)
-    header = _checked_header(records, source)
+    header = _check_header(records, source)
     left_out = LeftOutRows(source)
     for record in records:
         if record.problem:
@@ -99,7 +99,7 @@ def read_numbered_table(text: str, source: str, key: str) -> list[tuple[int, Row
 
 def require_header(text: str, source: str) -> list[str]:
     """Return the columns of a text; raise CatalogError unless it begins as a catalog does."""
-    return _checked_header(_records(text), source)
+    return _check_header(_records(text), source)
 
 
 def newline_of(text: str) -> str:
@@ -134,20 +134,22 @@ class LeftOutRows:
             warnings.warn(text, CatalogWarning, stacklevel=3)
 
 
-def _checked_header(records: Iterator[_Record], source: str) -> list[str]:
+def _check_header(records: Iterator[_Record], source: str) -> list[str]:
     header = next(records, _Record(1, "", []))
     counts = Counter(header.fields)
     missing = [column for column in REQUIRED_COLUMNS if column not in counts]
     if missing or header.problem:
-        problem = header.problem or f"its header lacks {', '.join(missing)} (found: {_listed(counts) or 'nothing'})"
+        problem = (
+            header.problem or f"its header lacks {', '.join(missing)} (found: {_format_columns(counts) or 'nothing'})"
+        )
         raise CatalogError(f"{source} is not a catalog: {problem}")
     doubled = sorted(column for column, count in counts.items() if count > 1)
     if doubled:
-        raise CatalogError(f"{source} is not a catalog: its header has {_listed(doubled)} more than once")
+        raise CatalogError(f"{source} is not a catalog: its header has {_format_columns(doubled)} more than once")
     return header.fields
 
 
-def _listed(columns: Iterable[str]) -> str:
+def _format_columns(columns: Iterable[str]) -> str:
     names = list(columns)
     more = f" and {len(names) - _SHOWN_COLUMNS:,} more" if len(names) > _SHOWN_COLUMNS else ""
     return ", ".join(f"{name:.{_LONGEST_WARNING}}" for name in names[:_SHOWN_COLUMNS]) + more
@@ -244,7 +246,7 @@ def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], sour
         The text is not a catalog.
     """
     records = _records(text)
-    header = _checked_header(records, source)
+    header = _check_header(records, source)
     changed: dict[int, Row] = {}
     for record in records:
         if record.fields and not record.problem:
@@ -262,12 +264,15 @@ def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], sour
     for record in records:
         is_changed = record.line in changed
         lines.append(
-            _written(changed[record.line], columns, record) if is_changed else _with_appended_cells(record, blanks)
+            _rewrite_record(changed[record.line], columns, record)
+            if is_changed
+            else _with_appended_cells(record, blanks)
         )
     return "".join(lines)
 
 
-def _written(row: Row, columns: Sequence[str], record: _Record) -> str:
+def _rewrite_record(row: Row, columns: Sequence[str], record: _Record) -> str:
+    """Return the line of a row, with the line ending of its present record."""
     newline = record.text[len(record.text.rstrip("\r\n")) :]
     return line_of([row.get(column, "") for column in columns], newline)
 

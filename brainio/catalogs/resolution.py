@@ -61,7 +61,7 @@ def resolve(
     """
     if not isinstance(identifier, str):
         raise TypeError(f"an identifier is text such as 'dicarlo.MajajHong2015', not {identifier!r}")
-    searched = _searched(catalog, among)
+    searched = _listings_to_search(catalog, among)
     hits = list(_hits(searched, lookup_type, identifier, version))
     if not hits:
         names = list(sources()) if among is None else [listing.identifier for listing in among]
@@ -78,7 +78,7 @@ def resolve(
     return hits[0]
 
 
-def _searched(catalog: str | None, among: Sequence[Listing] | None) -> list[Listing]:
+def _listings_to_search(catalog: str | None, among: Sequence[Listing] | None) -> list[Listing]:
     if among is not None:
         return [listing for listing in among if catalog in (None, listing.identifier)]
     return listings() if catalog is None else [listing(catalog)]
@@ -111,21 +111,21 @@ def stimulus_set_of(
         hashes = _hashes_on_card(entry, among)
     if hashes:
         return _version_with(entry, hashes, among)
-    own = _hits(_searched(entry.catalog, among), TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
+    own = _hits(_listings_to_search(entry.catalog, among), TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
     return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier, among=among)
 
 
 def _hashes_on_card(entry: Entry, among: Sequence[Listing] | None) -> Mapping[str, str]:
     """Return the hashes on the card of an assembly; empty, without reading the card, if the set has one version."""
-    own = _set_versions(entry, _searched(entry.catalog, among))
-    candidates = own or _set_versions(entry, _searched(None, among))
+    own = _set_versions(entry, _listings_to_search(entry.catalog, among))
+    candidates = own or _set_versions(entry, _listings_to_search(None, among))
     if len({candidate.content for candidate in candidates}) < 2:
         return {}
     return hashes_on_card(read_card(entry))
 
 
 def _version_with(entry: Entry, hashes: Mapping[str, str], among: Sequence[Listing] | None) -> Entry:
-    catalogs = _searched(None, among)
+    catalogs = _listings_to_search(None, among)
     own_first = sorted(catalogs, key=lambda listing: listing.identifier != entry.catalog)
     listed = _set_versions(entry, own_first)
     for candidate in listed:

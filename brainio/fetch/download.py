@@ -54,16 +54,17 @@ class _Limits:
     """The limits that all downloads of this process share."""
 
     def __init__(self) -> None:
-        self.renew()
+        self.reset()
 
-    def renew(self) -> None:
+    def reset(self) -> None:
+        """Replace the semaphores, for a process that holds none of them."""
         self.connections = threading.BoundedSemaphore(CONNECTIONS)
         self.parts = threading.BoundedSemaphore(PARTS_IN_MEMORY)
 
 
 _limits = _Limits()
 # A forked process lacks the threads that would release the semaphores.
-renew_in_child(_limits.renew)
+renew_in_child(_limits.reset)
 
 
 class Download:
@@ -297,17 +298,18 @@ class Download:
             _log.info("%s", error)
             return None
 
-    def _read_span(self, span: Span, count: int) -> list[bytes] | None:
+    def _read_span(self, span: Span, size: int) -> list[bytes] | None:
+        """Return the blocks of a span of `size` bytes; None if the response has another span or another file."""
         blocks = []
         with self._open(span) as reading:
-            is_requested_span = reading.facts.start == span.start and reading.facts.length in (None, count)
+            is_requested_span = reading.facts.start == span.start and reading.facts.length in (None, size)
             if not is_requested_span or not self._is_same_file(reading.facts):
                 return None
-            for block in first(reading.chunks(self._block), count):
+            for block in first(reading.chunks(self._block), size):
                 self._report_activity()
                 blocks.append(block)
         self.was_joined |= not self._confirms(reading.facts)
-        require_whole(self._location, count, sum(map(len, blocks)))
+        require_whole(self._location, size, sum(map(len, blocks)))
         return blocks
 
 

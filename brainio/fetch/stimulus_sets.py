@@ -82,8 +82,8 @@ class _Archive:
     def __call__(self, name: str) -> Path:
         return self.unpacked.path(name)
 
-    def present(self, name: str) -> Path | None:
-        """Return the path if no unpacking is needed."""
+    def find_local(self, name: str) -> Path | None:
+        """Return the path of a member; None if it would have to be unpacked again."""
         return self.unpacked.path_unless_changed(name)
 
 
@@ -112,9 +112,9 @@ class _LazyArchive:
     def __call__(self, name: str) -> Path:
         return self._archive(name)
 
-    def present(self, name: str) -> Path | None:
-        """Return the path if the archive was fetched already."""
-        return self._archive.present(name) if "_archive" in self.__dict__ else None
+    def find_local(self, name: str) -> Path | None:
+        """Return the path of a member; None if the archive was not fetched yet."""
+        return self._archive.find_local(name) if "_archive" in self.__dict__ else None
 
     @cached_property
     def _archive(self) -> _EntryArchive:

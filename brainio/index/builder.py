@@ -74,7 +74,7 @@ def _write(connection: Connection, text: FullText, listings: Sequence[Listing], 
         for table, rows in ((document, documents), (words_table, words)):
             text.insert(connection, table, rows)
     text.insert(connection, label, [(number, *facet) for facet, number in encoder.numbers.items()])
-    write_packed(connection, {"length": lengths, **encoder.packed()})
+    write_packed(connection, {"length": lengths, **encoder.to_arrays()})
 
 
 @contextmanager
@@ -119,11 +119,13 @@ def versions_of(listings: Sequence[Listing]) -> Iterator[ListedVersion]:
                 yield ListedVersion(current, True, own_catalog, False)
                 continue
             for entry in listing.all_versions(current):
-                if (listed := _listed(entry, entry is current, same_key)) is not None:
+                if (listed := _compare_version(entry, entry is current, same_key)) is not None:
                     yield listed
 
 
-def _listed(entry: Entry, is_current: bool, same_key: Sequence[tuple[str, Listing, bool]]) -> ListedVersion | None:
+def _compare_version(
+    entry: Entry, is_current: bool, same_key: Sequence[tuple[str, Listing, bool]]
+) -> ListedVersion | None:
     """Compare a version with those of other catalogs; return None if an earlier catalog lists the same bytes."""
     catalogs, differs = [entry.catalog], False
     for name, other, is_before in same_key:
@@ -142,7 +144,7 @@ class WordGrouper:
 
     def __init__(self) -> None:
         self._shared = [
-            (fields_of, lru_cache(maxsize=4096)(lambda *fields, words=words: _grouped(words(*fields))))
+            (fields_of, lru_cache(maxsize=4096)(lambda *fields, words=words: _group_words(words(*fields))))
             for words, fields_of in SHARED.items()
         ]
 
@@ -157,7 +159,7 @@ class WordGrouper:
         return " ".join(split_name(names)), titles, people, " ".join(dict.fromkeys(about))
 
 
-def _grouped(by_field: Mapping[str, str]) -> tuple[str, ...]:
+def _group_words(by_field: Mapping[str, str]) -> tuple[str, ...]:
     groups: dict[str, list[str]] = {group: [] for group in FIELD_WEIGHTS}
     for field, words in by_field.items():
         groups[_GROUP_OF.get(field, "about")] += words.split()
@@ -189,7 +191,7 @@ class FacetEncoder:
             self._ends.append(len(self._labels))
         self._combination.append(combination)
 
-    def packed(self) -> dict[str, npt.ArrayLike]:
+    def to_arrays(self) -> dict[str, npt.ArrayLike]:
         """Return numbers by name, as `FacetIndex` reads them."""
         labels = np.asarray(self._labels, np.int32)
         combinations = np.repeat(np.arange(len(self._ends)), np.diff(self._ends, prepend=0))

@@ -151,8 +151,8 @@ def _summarize_publications(papers: Iterable[Publication]) -> PublicationFacts:
         journal=journals[0] if journals else "",
         doi=dois[0] if dois else "",
         lab=_family_name(authors),
-        regions=_sourced(vocabulary.regions_in(". ".join(titles)), "title"),
-        species=_sourced(vocabulary.species_in(". ".join(titles)), "title"),
+        regions=_format_sourced(vocabulary.regions_in(". ".join(titles)), "title"),
+        species=_format_sourced(vocabulary.species_in(". ".join(titles)), "title"),
     )
 
 
@@ -306,7 +306,7 @@ def _year(names: str) -> int | None:
     return int(match[0]) if match else None
 
 
-def _sourced(values: Iterable[str], source: str, others: str = "") -> str:
+def _format_sourced(values: Iterable[str], source: str, others: str = "") -> str:
     """Format values with their source, after values from another source."""
     sources = dict(read_sourced(others)) | dict.fromkeys(values, source)
     return json.dumps(list(sources.items()), ensure_ascii=False) if sources else ""
@@ -314,14 +314,14 @@ def _sourced(values: Iterable[str], source: str, others: str = "") -> str:
 
 def _regions(card: Card, paper: PublicationFacts, names: str) -> str:
     if card and (regions := [vocabulary.canonical_region(name) for name in _data_values(card, ("region",), "regions")]):
-        return _sourced(regions, "card")
+        return _format_sourced(regions, "card")
     named = vocabulary.regions_in_name(names)
-    return _sourced(named, "name", paper.regions) if named else paper.regions
+    return _format_sourced(named, "name", paper.regions) if named else paper.regions
 
 
 def _species(card: Card, paper: PublicationFacts) -> str:
     stated = _texts(card.get("species"))
-    return _sourced(map(vocabulary.canonical_species, stated), "card") if stated else paper.species
+    return _format_sourced(map(vocabulary.canonical_species, stated), "card") if stated else paper.species
 
 
 def _records(value: Any) -> Iterator[Mapping[str, Any]]:

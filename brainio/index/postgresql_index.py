@@ -45,7 +45,7 @@ from brainio.index.index_store import MAX_WAIT_SECONDS
 from brainio.index.open_index import Index
 from brainio.index.schema import FIELD_WEIGHTS, numbers_in, source
 from brainio.index.vocabulary import PREFIX_FROM
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.text import get_logger
 
 if TYPE_CHECKING:
@@ -111,28 +111,28 @@ class TsVector:
 
     def row(self, number: int, groups: Sequence[str], names: Sequence[str]) -> tuple[object, ...]:
         """Return the row of a document in the table of words."""
-        marked = [_quoted(f"{_NAME_MARK}{name}") for name in names]
+        marked = [_quote_word(f"{_NAME_MARK}{name}") for name in names]
         return number, _truncate(" ".join([*marked, *map(_lexemes, groups, _LETTERS.values())]))
 
     def postings(self, connection: Connection, word: str) -> list[IntArray]:
         """Return the documents that contain a word, for each group."""
         end = ":*" if len(word) >= PREFIX_FROM else ""
-        parameters = {group: f"{_quoted(letter + word)}{end}" for group, letter in _LETTERS.items()}
+        parameters = {group: f"{_quote_word(letter + word)}{end}" for group, letter in _LETTERS.items()}
         return list(map(numbers_in, connection.execute(_postings, parameters).one()))
 
     def find_by_name(self, connection: Connection, name: str, limit: int) -> IntArray:
         """Return the documents with an identifier or alias."""
-        parameters = {"called": _quoted(f"{_NAME_MARK}{name}"), "most": limit}
+        parameters = {"called": _quote_word(f"{_NAME_MARK}{name}"), "most": limit}
         return np.fromiter(connection.scalars(_documents_by_name, parameters), np.int32)
 
 
 @lru_cache(maxsize=8192)  # documents share most of them
 def _lexemes(words: str, letter: str) -> str:
     """Return the lexemes of the words of a field group."""
-    return " ".join([_quoted(letter + word) for word in words.split()])
+    return " ".join([_quote_word(letter + word) for word in words.split()])
 
 
-def _quoted(word: str) -> str:
+def _quote_word(word: str) -> str:
     """Quote a word for PostgreSQL; replace the end of a word that is too long by its hash."""
     if len(word) > _MAX_WORD:
         word = f"{word[:_MAX_WORD]}{hashlib.sha256(word.encode()).hexdigest()}"
@@ -183,7 +183,7 @@ class PostgresIndexStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._shown, self._url = redacted(url), url
+        self._shown, self._url = redact(url), url
         try:
             server_engine(url)
         except (ArgumentError, ValueError):  # their texts may contain the password
@@ -359,7 +359,7 @@ def _translate_errors(shown: str) -> Iterator[None]:
         reason = "it does not respond" if is_gone(error) else " ".join(str(getattr(error, "orig", error)).split())
         # Not chained: the text of a driver error may contain the password.
         raise IndexUnavailableError(
-            f"the search index in {shown} cannot be queried: {redacted(reason)}. Check that the database runs and that "
+            f"the search index in {shown} cannot be queried: {redact(reason)}. Check that the database runs and that "
             f"you may create schemas in it, then try again"
         ) from None
 

@@ -16,7 +16,7 @@ from brainio.cache.incoming_files import Hasher
 from brainio.errors import PackagingError
 from brainio.local_files import open_regular
 from brainio.packaging.output_files import write_atomically
-from brainio.progress import counted
+from brainio.progress import show_progress
 from brainio.validation import member_names
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def create_stimulus_zip(
     ):
         with zipfile.ZipFile(cast("IO[bytes]", hashed), "w") as archive:
             members = dict(zip(names, ids, strict=True))
-            for name, stimulus_id in counted(members.items(), "packing files", len(members)):
+            for name, stimulus_id in show_progress(members.items(), "packing files", len(members)):
                 _add_member(archive, name, Path(paths[stimulus_id]), stimulus_id)
                 hashed.settle()
         return hashed.hexdigest(), names

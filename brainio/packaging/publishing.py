@@ -182,7 +182,7 @@ class PublishPlan:
             yield f"  row: {' '.join(cells)}"
         card = card_location(package.lookup_type, package.identifier, package.version)
         yield f"write its card next to the catalog: {card}"
-        for superseded in _superseded(package, self.target):
+        for superseded in _superseded_versions(package, self.target):
             yield f"mark {_format_entry(superseded)} as superseded"
 
 
@@ -291,7 +291,7 @@ def _is_current(package: Package) -> bool:
     return (package.entry_facts.get("status") or STATUS_CURRENT) == STATUS_CURRENT
 
 
-def _superseded(package: Package, target: Target) -> list[Entry]:
+def _superseded_versions(package: Package, target: Target) -> list[Entry]:
     """Return the listed versions that a package supersedes."""
     entry = target.listing.find(package.lookup_type, package.identifier)
     if entry is None or not _is_current(package):

@@ -139,7 +139,7 @@ def _format_typed_csv(table: pd.DataFrame) -> bytes:
     )
     columns = {name: values for name, values in stored.items() if isinstance(values, ColumnValues)}
     key = STIMULUS_ID if STIMULUS_ID in columns else IMAGE_ID
-    header = ",".join(name if name == key else _quoted(name) for name in columns)
+    header = ",".join(name if name == key else _quote(name) for name in columns)
     rows = map(",".join, zip(*map(_cells, columns.values()), strict=True))
     content = "\n".join([header, *rows, ""]).encode()
     if len(columns) > 1 and not is_typed(content):  # ids alone need no types
@@ -180,7 +180,7 @@ def _cells(column: ColumnValues) -> list[str]:
     if column.kind == FLOATS and column.is_missing.all():
         return [NAN] * len(column.values)
     if column.kind == TEXT:
-        return ["" if text is None else _quoted(text) for text in column.values.tolist()]
+        return ["" if text is None else _quote(text) for text in column.values.tolist()]
     if column.kind == DATES:
         values = np.datetime_as_string(column.values).tolist()
     else:
@@ -188,7 +188,7 @@ def _cells(column: ColumnValues) -> list[str]:
     return ["" if missing else value for value, missing in zip(values, column.is_missing.tolist(), strict=True)]
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 

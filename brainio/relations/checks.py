@@ -15,7 +15,7 @@ from brainio.catalogs.entries import STATUS_SUPERSEDED
 from brainio.errors import BrainioError, FetchManyError, ValidationError
 from brainio.fetch import run_plan
 from brainio.fetch.cache_access import prevent_pruning, retry_if_pruned
-from brainio.progress import counted
+from brainio.progress import show_progress
 from brainio.relations.file_checks import EntryPair, check_files, explain_unfetched, find_pair, plan_pairs
 from brainio.relations.stimulus_set_usage import find_assemblies
 from brainio.text import printable
@@ -232,7 +232,9 @@ def check(
     pairs = [find_pair(assembly) for assembly in assemblies]
     failures = _fetch_pairs(pairs, on_plan) if fetch else {}
     with prevent_pruning():
-        checks = [_check_pair(pair, failures, fetch) for pair in counted(pairs, "checking assemblies", len(pairs))]
+        checks = [
+            _check_pair(pair, failures, fetch) for pair in show_progress(pairs, "checking assemblies", len(pairs))
+        ]
     versions = [
         version
         for entry in [*selected, *assemblies]

@@ -19,7 +19,7 @@ from PIL import Image
 
 from brainio.cache.member_records import find_member_digests
 from brainio.errors import StimulusFileError
-from brainio.progress import counted
+from brainio.progress import show_progress
 from brainio.relations.media_digests import pixel_digest, sample_digest
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _read_in_threads(paths: Sequence[Path]) -> Iterator[tuple[Content, int]]:
         warnings.simplefilter("ignore")  # Pillow's warnings about metadata and image sizes
         try:
             results = (result for batch in batches for result in pool.map(_read_content, batch))
-            yield from counted(results, "reading files", len(paths))
+            yield from show_progress(results, "reading files", len(paths))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -350,7 +350,7 @@ class AccessControl:
         if state != "valid":  # the sender has the whole token, so that its state is not a secret
             telemetry.refused_tokens.labels(state).inc()
             reason = "has expired" if state == "expired" else "was revoked"
-            raise _unauthorized(credential, f"the token {grant.token.id} {reason}")
+            raise _bad_token_error(credential, f"the token {grant.token.id} {reason}")
         if now - self._recorded.get(grant.token.id, grant.token.last_used or 0) >= USE_INTERVAL:
             self._recorded[grant.token.id] = now
             self._used.add(grant.token.id)
@@ -360,7 +360,7 @@ class AccessControl:
         wait = self._wrong_tokens.record(client)
         telemetry.refused_tokens.labels("guessed" if wait else "unknown").inc()
         if not wait:
-            return _unauthorized(credential, "the token is not valid for this service")
+            return _bad_token_error(credential, "the token is not valid for this service")
         message = "too many wrong tokens came from this address"
         return http_error(429, "too_many_tokens", message, "Wait, and check the token.", {"Retry-After": str(wait)})
 
@@ -390,7 +390,7 @@ class AccessControl:
             _log.warning("use of tokens not recorded", error=str(error))
 
 
-def _unauthorized(credential: Credential, message: str) -> HTTPException:
+def _bad_token_error(credential: Credential, message: str) -> HTTPException:
     hint = "Ask the operator of this service for a new token, or send no token to see public catalogs."
     basic, bearer = 'Basic realm="brainio", charset="UTF-8"', 'Bearer realm="brainio", error="invalid_token"'
     challenge = basic if credential.scheme == "Basic" else bearer

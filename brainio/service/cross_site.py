@@ -51,7 +51,7 @@ class AllowedHosts:
         if not (settings.host == "localhost" or _is_loopback(settings.host)):
             machine = socket.gethostname()
             names += [machine, f"{machine}.local"]
-        known = {_normalized(name) for name in names if name}
+        known = {_normalize_host(name) for name in names if name}
         self._allows_any = ANY in known
         self._names = frozenset(name for name in known if not name.startswith(ANY))
         self._domains = tuple(name.removeprefix(ANY) for name in known if name.startswith("*."))
@@ -68,7 +68,7 @@ class AllowedHosts:
         parsed = _AUTHORITY.fullmatch(authority)
         if parsed is None:
             return False
-        name = _normalized(parsed["name"])
+        name = _normalize_host(parsed["name"])
         return self._allows_any or name in self._names or _is_address(name) or name.endswith(self._domains)
 
     def rejection(self, scope: Scope) -> Rejection | None:
@@ -196,7 +196,7 @@ def is_public(name: str) -> bool:
     """
     if _is_address(name):
         return ip_address(name.removeprefix("[").removesuffix("]")).is_global
-    name = _normalized(name)
+    name = _normalize_host(name)
     return "." in name and not name.endswith(_INTRANET)
 
 
@@ -205,7 +205,7 @@ def _is_navigation(headers: Headers) -> bool:
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest", "document") == "document"
 
 
-def _normalized(name: str) -> str:
+def _normalize_host(name: str) -> str:
     """Return a host name in lower case, without a trailing dot, in its ASCII form (IDNA)."""
     name = name.lower().removesuffix(".")
     try:

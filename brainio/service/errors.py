@@ -29,7 +29,7 @@ from brainio.errors import (
 )
 from brainio.service.responses import JSON
 from brainio.service.urls import API, api_url, with_prefix
-from brainio.stores.redaction import redacted, without_tokens
+from brainio.stores.redaction import redact, without_tokens
 
 RETRY_SECONDS = 5
 _log = structlog.get_logger("brainio.service")
@@ -172,7 +172,7 @@ async def _handle_known_error(request: Request, error: Exception) -> Response:
         if status != 503:
             return _respond(request, status, code, str(error), "")
         # The message may contain paths of this machine, so that only the log gets it.
-        _log.warning("away", request_id=request.scope.get("request_id", ""), error=redacted(str(error)))
+        _log.warning("away", request_id=request.scope.get("request_id", ""), error=redact(str(error)))
         message = "a catalog, store or database is temporarily unavailable"
         return _respond(request, status, code, message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
     raise error

@@ -17,14 +17,14 @@ import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 from prometheus_client.exposition import choose_encoder
 
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.text import printable_json
 
 _timestamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 def _without_secrets(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: redacted(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: redact(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 _PROCESSORS: list[Any] = [
@@ -102,13 +102,13 @@ catalog_states = Gauge("brainio_catalogs", "Public catalogs, by state.", ["state
 
 
 @cache
-def _labelled(method: str, route: str, status: int) -> tuple[Counter, Histogram, Counter]:
+def _metrics_of(method: str, route: str, status: int) -> tuple[Counter, Histogram, Counter]:
     return _requests.labels(method, route, status), _seconds.labels(route), _bytes.labels(route)
 
 
 def count_request(method: str, route: str, status: int, seconds: float, sent: int) -> None:
     """Count a request by its route template, which keeps the number of labels small."""
-    requests, times, sizes = _labelled(method, route, status)
+    requests, times, sizes = _metrics_of(method, route, status)
     requests.inc()
     times.observe(seconds)
     sizes.inc(sent)

@@ -105,7 +105,7 @@ def create_token(
     DatabaseAwayError
         The database cannot be written.
     """
-    scopes = tuple(dict.fromkeys(_checked_scope(scope) for scope in scopes))
+    scopes = tuple(dict.fromkeys(_check_scope(scope) for scope in scopes))
     if not scopes:
         raise ServiceError("a token without a scope opens nothing; give it a scope, such as lab:read")
     if len(note) > MAX_NOTE:
@@ -185,7 +185,7 @@ def _token(row: RowMapping) -> Token:
     return Token(**{name: row[name] for name in Token._fields} | {"scopes": tuple(row["scopes"])})
 
 
-def _checked_scope(text: str) -> str:
+def _check_scope(text: str) -> str:
     catalog, _, right = text.strip().rpartition(":")
     if not catalog or right not in (READ, EMBARGOED):
         raise ServiceError(

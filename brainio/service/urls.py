@@ -67,18 +67,18 @@ def entry_api_url(resource: str, entry: Entry, *, current: bool = False) -> str:
 
 def current_entry_api_url(catalog: str, kind: str, identifier: str, resource: str = "entries") -> str:
     """Return the URL of the current version of an entry, or of another resource of this version."""
-    return api_url(_joined(resource, catalog, kind, identifier))
+    return api_url(_join_segments(resource, catalog, kind, identifier))
 
 
 def file_url(entry: Entry, part: str) -> str:
     """Return the URL of a file of an entry."""
     names = ("files", entry.catalog, entry.lookup_type, part, entry.identifier)
-    return with_query(api_url(_joined(*names)), version=version_parameter(entry))
+    return with_query(api_url(_join_segments(*names)), version=version_parameter(entry))
 
 
 def stimuli_api_url(entry: Entry, **query: object) -> str:
     """Return the URL of the stimuli of a stimulus set, in its version."""
-    path = api_url(_joined("stimuli", entry.catalog, entry.identifier))
+    path = api_url(_join_segments("stimuli", entry.catalog, entry.identifier))
     return with_query(path, version=version_parameter(entry), **query)
 
 
@@ -95,7 +95,7 @@ def entry_page_url(entry: Entry, **query: object) -> str:
 
 def page_url(catalog: str, kind: str, identifier: str, **query: object) -> str:
     """Return the URL of the page of the current version of an entry."""
-    return with_query(with_prefix(f"/{_joined(kind, catalog, identifier)}"), **query)
+    return with_query(with_prefix(f"/{_join_segments(kind, catalog, identifier)}"), **query)
 
 
 def stimulus_page_url(entry: Entry, stimulus_id: str) -> str:
@@ -111,18 +111,18 @@ def thumbnail_url(entry: Entry, number: int, key: str) -> str:
 
 def catalog_page_url(name: str) -> str:
     """Return the URL of the page of a catalog."""
-    return with_prefix(f"/{_joined('catalog', name)}")
+    return with_prefix(f"/{_join_segments('catalog', name)}")
 
 
 def catalog_api_url(name: str, *segments: str) -> str:
     """Return the URL of the JSON record of a catalog, or of a resource below it."""
-    return api_url(_joined("catalogs", name, *segments))
+    return api_url(_join_segments("catalogs", name, *segments))
 
 
 def catalog_csv_url(name: str) -> str:
     """Return the URL by which another machine adds a catalog; its stem is the identifier, even if that has dots."""
-    path = with_prefix(f"/{_joined('catalogs', name)}")
-    return path if "." not in name else f"{path}/{_joined(name)}.csv"
+    path = with_prefix(f"/{_join_segments('catalogs', name)}")
+    return path if "." not in name else f"{path}/{_join_segments(name)}.csv"
 
 
 def version_parameter(entry: Entry) -> str | None:
@@ -176,5 +176,5 @@ def safe_return_url(url: str) -> str:
     return url if is_own else front
 
 
-def _joined(*segments: str) -> str:
+def _join_segments(*segments: str) -> str:
     return "/".join(quote(segment, safe="") for segment in segments)

@@ -67,7 +67,7 @@ class StimulusSetLoader:
         table = self.correct_stimulus_id_name(self._read())
         self._check_ids(table)
         stimulus_set = self.stimulus_set_class(table)
-        names = self._checked_filenames(table)
+        names = self._check_filenames(table)
         object.__setattr__(
             stimulus_set,
             "stimulus_paths",
@@ -87,7 +87,7 @@ class StimulusSetLoader:
             content = read_regular(self.csv_path)
             if is_typed(content):
                 return TypedCsv(content, str(self.csv_path)).table()
-            table = _parsed(content, self._checked_header(content))
+            table = _parse_table(content, self._check_header(content))
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
         except OSError as error:
@@ -101,7 +101,7 @@ class StimulusSetLoader:
                 table.isetitem(number, pd.Series(values, dtype=object, copy=False))  # type: ignore[arg-type]  # not in the stubs
         return table
 
-    def _checked_header(self, content: bytes) -> list[str]:
+    def _check_header(self, content: bytes) -> list[str]:
         """Return the column names after checking that all rows have as many fields: pandas shifts or drops fields.
 
         Counts commas, and parses fields only if the commas differ: parsing twice would take half the time of loading.
@@ -145,7 +145,7 @@ class StimulusSetLoader:
                 f"{self.csv_path}: stimulus_id is not unique: {names} in {_rows(is_duplicate)}; keep one row for each"
             )
 
-    def _checked_filenames(self, table: pd.DataFrame) -> list[str]:
+    def _check_filenames(self, table: pd.DataFrame) -> list[str]:
         if FILENAME not in table.columns:
             raise StimulusSetFormatError(
                 f"{self.csv_path} has no column 'filename' with the file of each stimulus; it has {some(table.columns)}"
@@ -172,7 +172,7 @@ def _rows_of(content: bytes) -> _csv.Reader:
     return csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""))
 
 
-def _parsed(content: bytes, names: list[str]) -> pd.DataFrame:
+def _parse_table(content: bytes, names: list[str]) -> pd.DataFrame:
     """Parse a table; repeat with explicit types if pandas guesses another type than text for keys and file names.
 
     Explicit types at once would take twice the time for usual tables, in which ids look like text and none is missing.

@@ -24,7 +24,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
         Stimulus id -> path.
     directory : path or function, optional
         The folder of relative paths, or a function that converts a relative path at each access (and may have a method
-        `present` that returns a path only if the file is on this machine). Default: paths are not converted.
+        `find_local` that returns a path only if the file is on this machine). Default: paths are not converted.
     """
 
     def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
@@ -67,13 +67,13 @@ class StimulusPaths(MutableMapping[Any, Path]):
     def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Path]:
         return {**self, **other}
 
-    def present(self, stimulus_id: Any) -> Path | None:
+    def find_local(self, stimulus_id: Any) -> Path | None:
         """Return a path if no fetching or unpacking is needed for it, else None."""
         name = self._names.get(stimulus_id)
         if name is None or isinstance(name, Path) or not callable(self._directory):
             return None if name is None else self[stimulus_id]
-        present = getattr(self._directory, "present", None)
-        return None if present is None else cast("Path | None", present(name))
+        find_local = getattr(self._directory, "find_local", None)
+        return None if find_local is None else cast("Path | None", find_local(name))
 
     def copy(self) -> StimulusPaths:
         """Return an independent copy."""

@@ -158,7 +158,7 @@ class StimulusSet(pd.DataFrame):
         if min(count, columns, size) < 1:
             raise ValueError(f"count={count}, columns={columns}, size={size}: expected numbers of 1 or more")
         first = self.iloc[:count]
-        paths = [self.present_path(stimulus_id) for stimulus_id in first[STIMULUS_ID]]
+        paths = [self.find_local_path(stimulus_id) for stimulus_id in first[STIMULUS_ID]]
         texts = first[named].itertuples(index=False, name=None)
         return contact_sheet(list(zip(paths, texts, strict=True)), columns, size)
 
@@ -171,13 +171,13 @@ class StimulusSet(pd.DataFrame):
             return cast("str | None", html)
         from brainio.views import stimuli_html
 
-        return stimuli_html(self, self.present_path, STIMULUS_ID, self.__dict__.get("identifier"))
+        return stimuli_html(self, self.find_local_path, STIMULUS_ID, self.__dict__.get("identifier"))
 
-    def present_path(self, stimulus_id: Any) -> Path | None:
+    def find_local_path(self, stimulus_id: Any) -> Path | None:
         """Return the path of a stimulus if no fetching or unpacking is needed for it, else None."""
         paths = self.__dict__.get("stimulus_paths")
         try:
-            return paths.present(stimulus_id) if isinstance(paths, StimulusPaths) else (paths or {}).get(stimulus_id)
+            return paths.find_local(stimulus_id) if isinstance(paths, StimulusPaths) else (paths or {}).get(stimulus_id)
         except TypeError:  # an id that is not hashable, such as a list
             return None
 

@@ -132,7 +132,7 @@ class TypedCsv:
             A cell without quotes is not a number, True, False, a date or empty; or text is not UTF-8.
         """
         try:
-            table = self._parsed()
+            table = self._parse_cells()
         except (UnicodeDecodeError, pd.errors.ParserError) as error:
             raise self._error(f"cannot be read as a CSV table: {error}") from error
         if len(table) != len(self._starts):
@@ -152,7 +152,7 @@ class TypedCsv:
         table.columns = pd.Index(self.names, dtype=object)
         return table
 
-    def _parsed(self) -> pd.DataFrame:
+    def _parse_cells(self) -> pd.DataFrame:
         """Parse all cells, with text as objects or `str` of pandas, and '' for missing values."""
         doubtful = [number for number in self._texts if _LIKE_NUMBERS.fullmatch(self._first_cell(number))]
         table = self._read(dtype=dict.fromkeys(doubtful, object))
@@ -171,8 +171,8 @@ class TypedCsv:
             io.BytesIO(self._content), header=0, names=names, index_col=False, low_memory=False, **options, **_EXACT
         )
 
-    def _first_cell(self, number: int) -> bytes:
-        return self._content[self._starts[0, number] : self._ends[0, number]] if len(self._starts) else b""
+    def _first_cell(self, column: int) -> bytes:
+        return self._content[self._starts[0, column] : self._ends[0, column]] if len(self._starts) else b""
 
     def _typed_values(self, number: int, parsed: pd.Series) -> Any:
         """Return the values of a column without quotes, with the types that pandas guesses wrong corrected."""

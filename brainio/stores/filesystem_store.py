@@ -19,7 +19,7 @@ from brainio.errors import (
 )
 from brainio.local_files import Fingerprint, atomic_path, open_regular
 from brainio.stores.location import Location
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.stores.store import CHUNK, Facts, Progress, Span, Store, UploadResult, require_whole
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def _translated_errors(
         advice = _ANNEX_ADVICE if _is_annex_link(location) else "Check the location."
         raise MissingFileError(f"{location} {failure}: there is no such file. {advice}") from error
     except errors as error:
-        reason = redacted(str(error)) or type(error).__name__
+        reason = redact(str(error)) or type(error).__name__
         # The text of a driver may contain the URL with its secrets; a traceback would show it.
         cause = error if location.location_type == "file" else None
         raise error_class(f"{location} {failure}: {reason}. Check the location and try again.") from cause

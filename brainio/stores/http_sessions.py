@@ -28,7 +28,7 @@ from urllib3.util.retry import Retry
 from brainio.errors import LocationError
 from brainio.stores.connections import CertificateFolders, MeteredConnection, metered_pools
 from brainio.stores.location import Location
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.stores.store import pausing
 
 Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -72,7 +72,7 @@ def is_public(address: str) -> bool:
 
 
 def _redact(record: logging.LogRecord) -> bool:
-    record.msg, record.args = redacted(record.getMessage()), ()
+    record.msg, record.args = redact(record.getMessage()), ()
     return True
 
 

@@ -34,7 +34,7 @@ from brainio.stores.connections import (
 )
 from brainio.stores.http_sessions import credentials_for, session_for
 from brainio.stores.location import Location
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.stores.store import CHUNK, Facts, Span, Store, require_whole
 
 _MISSING = frozenset({404, 410})
@@ -62,7 +62,7 @@ class _HttpReading:
         except requests.RequestException as error:
             raise InterruptedTransferError(
                 f"The transfer of {self.location} broke after {found} of {length or 'an unknown number of'} bytes: "
-                f"{redacted(reason_of(error))}. Try again."
+                f"{redact(reason_of(error))}. Try again."
             ) from None
         require_whole(self.location, length, found)
 
@@ -163,13 +163,13 @@ def _request(method: str, location: Location, headers: dict[str, str]) -> reques
     except LocationError as error:
         raise LocationError(f"{location} was not requested: {error}.") from None
     except (requests.exceptions.InvalidURL, UnicodeError) as error:
-        raise LocationError(f"{location} is not a valid URL: {redacted(str(error))}. Correct it.") from None
+        raise LocationError(f"{location} is not a valid URL: {redact(str(error))}. Correct it.") from None
     except requests.RequestException as error:
         raise TransferError(
-            f"{location} did not answer: {redacted(reason_of(error))}. Check the location and the network."
+            f"{location} did not answer: {redact(reason_of(error))}. Check the location and the network."
         ) from None
     except OSError as error:  # requests has no error class for missing certificates
-        raise TransferError(f"{location} was not requested: {redacted(str(error))}. Correct the variable.") from None
+        raise TransferError(f"{location} was not requested: {redact(str(error))}. Correct the variable.") from None
 
 
 def _require_success(location: Location, response: requests.Response) -> None:

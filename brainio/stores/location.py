@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from brainio.errors import LocationError
 from brainio.local_files import absolute_path
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.text import fault_of_text
 
 S3 = "S3"
@@ -82,7 +82,7 @@ class Location:
 
     def __str__(self) -> str:
         """Return the canonical URL without its secrets, for messages."""
-        return self.url if self.location_type in {S3, "file"} else redacted(self.url)
+        return self.url if self.location_type in {S3, "file"} else redact(self.url)
 
     def __repr__(self) -> str:
         return f"Location({self.location_type!r}, {str(self)!r})"
@@ -114,7 +114,7 @@ class Location:
     @property
     def is_shareable(self) -> bool:
         """Whether other people can use the location: it is on S3, or an HTTP URL without secrets."""
-        return self.location_type == S3 or (self.is_http and redacted(self.url) == self.url)
+        return self.location_type == S3 or (self.is_http and redact(self.url) == self.url)
 
     @property
     def catalog_text(self) -> str:
@@ -184,10 +184,10 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
         raise LocationError(f"The location {location!r} is empty. Give a URL or a path.")
     fault = fault_of_text(location)
     if fault is not None:
-        raise LocationError(f"The location {_shown(location)} holds {fault}. Give a URL or a path.")
+        raise LocationError(f"The location {_quote(location)} holds {fault}. Give a URL or a path.")
     if _CHAIN.match(location):
         raise LocationError(
-            f"The location {_shown(location)} chains file systems with '::'. Give the location of the file itself."
+            f"The location {_quote(location)} chains file systems with '::'. Give the location of the file itself."
         )
     _require_file(location)
     folder, folder_scheme = _folder_of(base)
@@ -250,18 +250,18 @@ def _require_file(location: str) -> None:
     scheme = text.partition(":")[0].lower()
     if _SSH.match(text):
         raise LocationError(
-            f"The location {_shown(location)} is an SSH address. Give the https URL at which the server offers the "
+            f"The location {_quote(location)} is an SSH address. Give the https URL at which the server offers the "
             f"file itself, or clone the repository and give the path of the file."
         )
     if scheme in _IDENTIFIERS and ":" in text:
         raise LocationError(
-            f"The location {_shown(location)} is {_IDENTIFIERS[scheme]}, which leads to a page and not to a file. Open "
+            f"The location {_quote(location)} is {_IDENTIFIERS[scheme]}, which leads to a page and not to a file. Open "
             f"the page and give the https URL of the file itself, such as "
             f"https://zenodo.org/records/NUMBER/files/NAME?download=1."
         )
     if is_opaque(text):
         raise LocationError(
-            f"The location {_shown(location)} begins with {scheme!r} and a colon, but is not a URL. Give "
+            f"The location {_quote(location)} begins with {scheme!r} and a colon, but is not a URL. Give "
             f"s3://BUCKET/KEY, an https URL, a URL of a protocol that fsspec knows, or a path; for a path with a colon "
             f"write './' first."
         )
@@ -274,13 +274,13 @@ def _named_by_remote(location: str, location_type: str, base: str, base_scheme: 
         return _below_url(location, base, base_scheme)
     if (scheme or "file") in _LOCAL and kind != S3:
         raise LocationError(
-            f"The remote catalog at {redacted(base)} may not name a file on this machine: "
-            f"{_shown(location)}. Copy the catalog if you trust it."
+            f"The remote catalog at {redact(base)} may not name a file on this machine: "
+            f"{_quote(location)}. Copy the catalog if you trust it."
         )
     if scheme not in {None, S3, *_HTTP}:
         raise LocationError(
-            f"The remote catalog at {redacted(base)} may only name locations on S3, HTTP and HTTPS, or below its own "
-            f"folder: {_shown(location)}. Copy the catalog if you trust it."
+            f"The remote catalog at {redact(base)} may only name locations on S3, HTTP and HTTPS, or below its own "
+            f"folder: {_quote(location)}. Copy the catalog if you trust it."
         )
     return _parse_url(location, kind, scheme)
 
@@ -290,7 +290,7 @@ def _parse_url(location: str, kind: str, scheme: str | None) -> Location:
         return _parse_s3(location, scheme)
     if kind and kind != scheme and not {kind, scheme} <= _HTTP:
         raise LocationError(
-            f"The location {_shown(location)} is of type {scheme!r}, but its location_type says {kind!r}. "
+            f"The location {_quote(location)} is of type {scheme!r}, but its location_type says {kind!r}. "
             f"Correct one of them, or leave location_type empty."
         )
     if scheme == S3:
@@ -302,9 +302,9 @@ def _parse_url(location: str, kind: str, scheme: str | None) -> Location:
     return _parse_other(location, str(scheme))
 
 
-def _shown(location: str) -> str:
+def _quote(location: str) -> str:
     """Quote a location for a message, without the secrets of a URL."""
-    return repr(redacted(location) if ":" in location else location)
+    return repr(redact(location) if ":" in location else location)
 
 
 def _canonical_kind(location_type: str) -> str:
@@ -327,7 +327,7 @@ def _scheme_of(location: str) -> str | None:
     if scheme in _S3_SCHEMES:
         return S3
     scheme = "file" if scheme == "local" else scheme
-    _require_known(scheme, f"The location {_shown(location)}")
+    _require_known(scheme, f"The location {_quote(location)}")
     return scheme
 
 
@@ -349,13 +349,13 @@ def _parse_s3(location: str, scheme: str | None) -> Location:
     host = _S3_HOST.fullmatch((parts.hostname or "").lower()) if parts else None
     if parts is None or host is None:
         raise LocationError(
-            f"The location {_shown(location)} is not on S3. Expected s3://BUCKET/KEY or an S3 URL such as "
+            f"The location {_quote(location)} is not on S3. Expected s3://BUCKET/KEY or an S3 URL such as "
             f"https://BUCKET.s3.amazonaws.com/KEY; for another S3 server write s3://BUCKET/KEY and set "
             f"AWS_ENDPOINT_URL."
         )
     if parts.query:
         raise LocationError(
-            f"The S3 location {_shown(location)} has a query. Give the key alone, with '?' written as %3F, and a "
+            f"The S3 location {_quote(location)} has a query. Give the key alone, with '?' written as %3F, and a "
             f"version in version_id."
         )
     path = unquote(parts.path.removeprefix("/"))
@@ -367,11 +367,11 @@ def _parse_s3(location: str, scheme: str | None) -> Location:
 def _s3_location(location: str, bucket: str, key: str, region: str = "") -> Location:
     if not _BUCKET.fullmatch(bucket):
         raise LocationError(
-            f"The S3 location {_shown(location)} has no valid bucket name ({bucket!r}). Expected s3://BUCKET/KEY."
+            f"The S3 location {_quote(location)} has no valid bucket name ({bucket!r}). Expected s3://BUCKET/KEY."
         )
     if not key or key.endswith("/") or "\0" in key:
         raise LocationError(
-            f"The S3 location {_shown(location)} names no object: its key is {key!r}. Expected s3://BUCKET/KEY."
+            f"The S3 location {_quote(location)} names no object: its key is {key!r}. Expected s3://BUCKET/KEY."
         )
     return Location(S3, f"s3://{bucket}/{key}", region)
 
@@ -390,13 +390,13 @@ def _below_url(location: str, base: str, scheme: str | None) -> Location:
     """Resolve a relative path against the URL of a folder, out of which '..' may not climb."""
     if not scheme:
         raise LocationError(
-            f"The location {_shown(location)} is a path, but its catalog is in the database {redacted(base)}, which "
+            f"The location {_quote(location)} is a path, but its catalog is in the database {redact(base)}, which "
             f"has no folder. Give a full URL."
         )
     path = posixpath.normpath(location)
     if path in {".", ".."} or path.startswith("../"):
         raise LocationError(
-            f"The location {_shown(location)} leads out of {redacted(base)!r}. Give a path below it, or a full URL."
+            f"The location {_quote(location)} leads out of {redact(base)!r}. Give a path below it, or a full URL."
         )
     if scheme in _HTTP:
         parts = _split_url(base)
@@ -410,7 +410,7 @@ def _parse_file_url(location: str) -> Location:
     rest = location.split(":", 1)[1]
     path = unquote(rest.removeprefix("//").removeprefix("localhost"))
     if not path.startswith("/") or "\0" in path:
-        raise LocationError(f"The location {_shown(location)} is not an absolute path. Expected file:///absolute/path.")
+        raise LocationError(f"The location {_quote(location)} is not an absolute path. Expected file:///absolute/path.")
     return _file_location(os.path.normpath(path))
 
 
@@ -421,11 +421,11 @@ def _file_location(path: str) -> Location:
 def _parse_http(location: str, scheme: str, *, inferred: bool) -> Location:
     parts = _split_url(location)
     if not parts.hostname:
-        raise LocationError(f"The location {_shown(location)} names no host. Expected {scheme}://HOST/PATH.")
+        raise LocationError(f"The location {_quote(location)} names no host. Expected {scheme}://HOST/PATH.")
     if inferred and not parts.query and _S3_HOST.fullmatch(parts.hostname.lower()):
         return _parse_s3(location, scheme)
     if not parts.path.strip("/") and not parts.query:
-        raise LocationError(f"The location {_shown(location)} names no file. Expected {scheme}://HOST/PATH.")
+        raise LocationError(f"The location {_quote(location)} names no file. Expected {scheme}://HOST/PATH.")
     user, at, host = parts.netloc.rpartition("@")
     path, query = quote(parts.path or "/", safe=_URL_SAFE), quote(parts.query, safe=_URL_SAFE)
     return Location(scheme, urlunsplit((scheme, user + at + host.lower(), path, query, "")))
@@ -436,10 +436,10 @@ def _parse_other(location: str, scheme: str) -> Location:
     if scheme == "memory":
         rest = rest.lstrip("/")
     if not rest.strip("/"):
-        raise LocationError(f"The location {_shown(location)} names no file. Expected {scheme}://PATH.")
+        raise LocationError(f"The location {_quote(location)} names no file. Expected {scheme}://PATH.")
     if "::" in rest:  # fsspec takes it for a chain of file systems at any position
         raise LocationError(
-            f"The location {_shown(location)} chains file systems with '::'. Give the location of the file itself."
+            f"The location {_quote(location)} chains file systems with '::'. Give the location of the file itself."
         )
     return Location(scheme, f"{scheme}:{rest}" if scheme == "data" else f"{scheme}://{rest}")
 
@@ -450,6 +450,6 @@ def _split_url(location: str) -> SplitResult:
         parts.port  # noqa: B018 (raises for an invalid port)
     except ValueError as error:
         raise LocationError(
-            f"The location {_shown(location)} is not a valid URL: {redacted(str(error))}. Correct it."
+            f"The location {_quote(location)} is not a valid URL: {redact(str(error))}. Correct it."
         ) from None
     return parts

@@ -13,8 +13,8 @@ _NAME = re.compile(r"[\w.-]{1,64}")
 _TOKEN = re.compile(r"brainio_[0-9A-Fa-f]{16,}")  # also of a token that was cut
 
 
-def redacted(text: str) -> str:
-    """Return a text without the names, passwords, tokens and signatures that its URLs may contain.
+def redact(text: str) -> str:
+    """Remove the user names, passwords, tokens and signatures from the URLs in a text.
 
     The names of a query stay, and its values are removed, since any of them may be a secret. Tokens of a catalog
     service are removed everywhere.

@@ -32,7 +32,7 @@ from brainio.errors import (
 from brainio.forks import guard
 from brainio.stores.connections import CONNECT_TIMEOUT, READ_TIMEOUT, ca_bundle, metered_pools, minimum_speed, reason_of
 from brainio.stores.location import Location
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.text import get_logger
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Access:
                 if pays:
                     self.signed.meta.events.register("before-parameter-build.s3", _pay)
         except BotoCoreError as error:  # a missing profile, half a key pair, an expired SSO login, ...
-            self.no_credentials = f"the credentials cannot be used ({redacted(str(error))})"
+            self.no_credentials = f"the credentials cannot be used ({redact(str(error))})"
 
     @cached_property
     def unsigned(self) -> "S3Client":
@@ -218,15 +218,15 @@ def _call_reading(access: Access, location: Location, call: Callable[["S3Client"
             return call(access.signed)
         except (ClientError, BotoCoreError) as error:
             if not _is_refusal(error):
-                raise _class_of(error)(f"{location} was not read: {_explain(error, version_id)}") from error
+                raise _error_class(error)(f"{location} was not read: {_explain(error, version_id)}") from error
             signed_reason = f"with the available credentials, S3 returned {_brief(error)}"
     try:
         return call(access.unsigned)
     except (ClientError, BotoCoreError) as error:
         reason = _explain(error, version_id)
         if access.signed is None and not _is_refusal(error):
-            raise _class_of(error)(f"{location} was not read: {reason}") from error
-        error_class = AccessRefusedError if _is_refusal(error) else _class_of(error)
+            raise _error_class(error)(f"{location} was not read: {reason}") from error
+        error_class = AccessRefusedError if _is_refusal(error) else _error_class(error)
         raise error_class(f"{location} was not read: {signed_reason}; without credentials, {reason}") from error
 
 
@@ -261,7 +261,7 @@ def _call_writing(access: Access, failure: str, call: Callable[["S3Client"], T])
     try:
         return call(access.signed)
     except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and _code_of(error) in _CONDITION_CODES:
+        if isinstance(error, ClientError) and _error_code(error) in _CONDITION_CODES:
             raise ChangedFileError(f"{failure}: another process wrote a file there. Read it again.") from error
         error_class = AccessRefusedError if _is_refusal(error) else TransferError
         raise error_class(f"{failure}: {_explain(error, writing=True)}") from error
@@ -290,15 +290,15 @@ def _call(location: Location, call: Callable[[Access], T]) -> T:
 def _may_refuse_checksums(error: TransferError) -> bool:
     cause = error.__cause__
     return isinstance(cause, ClientError) and (
-        (_status(cause) in _CHECKSUM_STATUSES and _code_of(cause) not in _REFUSED_CODES)
-        or _code_of(cause) in _CHECKSUM_CODES
+        (_status(cause) in _CHECKSUM_STATUSES and _error_code(cause) not in _REFUSED_CODES)
+        or _error_code(cause) in _CHECKSUM_CODES
     )
 
 
-def _class_of(error: ClientError | BotoCoreError) -> type[TransferError]:
+def _error_class(error: ClientError | BotoCoreError) -> type[TransferError]:
     if not isinstance(error, ClientError):
         return TransferError
-    if _code_of(error) in _MISSING_CODES:
+    if _error_code(error) in _MISSING_CODES:
         return MissingFileError
     return {412: ChangedFileError, 416: ShorterFileError}.get(_status(error), TransferError)
 
@@ -306,11 +306,11 @@ def _class_of(error: ClientError | BotoCoreError) -> type[TransferError]:
 def _is_refusal(error: ClientError | BotoCoreError) -> bool:
     """Whether the request could succeed with other credentials, or with none."""
     if isinstance(error, ClientError):
-        return _status(error) in {401, 403} or _code_of(error) in _REFUSED_CODES
+        return _status(error) in {401, 403} or _error_code(error) in _REFUSED_CODES
     return not isinstance(error, HTTPClientError | BotoConnectionError)
 
 
-def _code_of(error: ClientError) -> str:
+def _error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
@@ -320,17 +320,17 @@ def _status(error: ClientError) -> int:
 
 def _brief(error: ClientError | BotoCoreError) -> str:
     if isinstance(error, ClientError):
-        status, code = str(_status(error)), _code_of(error)
+        status, code = str(_status(error)), _error_code(error)
         message = error.response.get("Error", {}).get("Message", "no message")
         return f"{status} ({message})" if code == status else f"{status} {code} ({message})"
-    return redacted(reason_of(error))
+    return redact(reason_of(error))
 
 
 def _explain(error: ClientError | BotoCoreError, version_id: str | None = None, *, writing: bool = False) -> str:
     """Return the failure and the next step, as text."""
     if not isinstance(error, ClientError):
         return f"{_brief(error)}. Check the network, and AWS_ENDPOINT_URL if it is set."
-    code, brief = _code_of(error), _brief(error)
+    code, brief = _error_code(error), _brief(error)
     if _status(error) == 412:
         return f"the object has changed since it was opened: {brief}. Read it again."
     if code == "NoSuchBucket":

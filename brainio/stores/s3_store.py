@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 from brainio.errors import InterruptedTransferError, MissingFileError, TransferError
 from brainio.stores.connections import extent_of_part, reason_of, shut_down
 from brainio.stores.location import Location
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.stores.s3_requests import access_to, is_amazon_endpoint, read_call, write_call
 from brainio.stores.store import CHUNK, Facts, Progress, Span, Store, UploadResult, require_whole
 
@@ -63,7 +63,7 @@ class _ObjectReading:
             except _BODY_ERRORS as error:
                 raise InterruptedTransferError(
                     f"The transfer of {self.location} broke after {count} of {self.facts.length} bytes: "
-                    f"{redacted(reason_of(error))}. Try again."
+                    f"{redact(reason_of(error))}. Try again."
                 ) from error
             if not block:
                 break

@@ -47,7 +47,7 @@ from brainio.fetch.content_signatures import EXPECTED_CONTENT, HEAD_SIZE, detect
 from brainio.licenses import is_license, license_ref, nearest_licenses, parse_license
 from brainio.local_files import absolute_path
 from brainio.member_names import MemberNames
-from brainio.progress import counted
+from brainio.progress import show_progress
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
 from brainio.stores import Span, open_read, parse_location, stat
 from brainio.stores.location import is_url
@@ -259,7 +259,7 @@ def card_problems(entries: Iterable[Entry], *, only_here: bool = False) -> list[
     named = [entry for entry in entries if entry.card]
     with ThreadPoolExecutor(_THREADS) as pool:
         results = pool.map(partial(_find_card_problems, only_here=only_here), named)
-        return [item for problems in counted(results, "looking for cards", len(named)) for item in problems]
+        return [item for problems in show_progress(results, "looking for cards", len(named)) for item in problems]
 
 
 def _find_card_problems(entry: Entry, *, only_here: bool) -> list[Problem]:
@@ -287,14 +287,18 @@ def _file_problems(listed: list[tuple[Entry, EntryFile]], files: Files) -> list[
     sample = set(random.sample(range(total), {"all": total, "sample": min(_SAMPLE, total)}.get(files, 0)))
     with ThreadPoolExecutor(_THREADS) as pool:
         results = pool.map(lambda number: _copy_problems(*available[number], is_read=number in sample), range(total))
-        return [item for problems in counted(results, "checking files", total) for item in problems]
+        return [item for problems in show_progress(results, "checking files", total) for item in problems]
 
 
 def _set_problems(entries: Iterable[Entry]) -> list[Problem]:
     sets = [entry for entry in entries if entry.lookup_type == TYPE_STIMULUS_SET and entry.status != STATUS_UNAVAILABLE]
     with ThreadPoolExecutor(_THREADS) as pool:
         results = pool.map(_published_set_problems, sets)
-        return [item for problems in counted(results, "comparing tables with archives", len(sets)) for item in problems]
+        return [
+            item
+            for problems in show_progress(results, "comparing tables with archives", len(sets))
+            for item in problems
+        ]
 
 
 def _copy_problems(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:

@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from brainio.errors import BrainioError
 from brainio.local_files import irregular_kind
-from brainio.progress import counted
+from brainio.progress import show_progress
 from brainio.text import share
 from brainio.validation.report import Problem, problem
 from brainio.views.decoders import open_image
@@ -126,7 +126,7 @@ def file_problems(required: Sequence[RequiredFile]) -> list[Problem]:
     Image.preinit()  # it is not safe in several threads at once
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
         warnings.simplefilter("ignore")  # Pillow warns about metadata
-        results = list(counted(pool.map(_inspect, required), "checking files", len(required)))
+        results = list(show_progress(pool.map(_inspect, required), "checking files", len(required)))
     problems = [item for result in results for item in result.problems]
     problems += _minority_problems(
         "file-kind-mixed", [(result.place, result.kind) for result in results if result.kind]
@@ -144,22 +144,22 @@ def _inspect(required: RequiredFile) -> _Inspection:
         if size is None:
             kind = irregular_kind(file.path) if isinstance(file, LocalFile) else None
             found = f"no file {file.name}" if kind is None else f"{kind} at {file.name}, which is not a regular file"
-            return _rejected("file-missing", place, found)
+            return _reject("file-missing", place, found)
         if size == 0:
-            return _rejected("file-empty", place, f"{file.name} has 0 bytes")
+            return _reject("file-empty", place, f"{file.name} has 0 bytes")
         suffix = PurePosixPath(file.name).suffix.lower()
         if suffix in _IMAGES:
             return _inspect_image(place, file, suffix)
         with file.open() as data:
             data.read(1)
     except FileNotFoundError as error:
-        return _rejected("file-missing", place, str(error))
+        return _reject("file-missing", place, str(error))
     except (OSError, BrainioError, zipfile.BadZipFile, zlib.error) as error:
-        return _rejected("file-unreadable", place, str(error))
+        return _reject("file-unreadable", place, str(error))
     return _Inspection(place, [], suffix or "without extension")
 
 
-def _rejected(code: str, place: str, found: str) -> _Inspection:
+def _reject(code: str, place: str, found: str) -> _Inspection:
     return _Inspection(place, [problem(code, place, found)])
 
 
@@ -169,9 +169,9 @@ def _inspect_image(place: str, file: StimulusFile, suffix: str) -> _Inspection:
             kind, mode = _SAME.get(image.format or "", image.format or ""), image.mode
             _require_end(image, data, kind)
     except UnidentifiedImageError:
-        return _rejected("file-unreadable", place, f"{file.name} is not an image that Pillow can read")
+        return _reject("file-unreadable", place, f"{file.name} is not an image that Pillow can read")
     except Exception as error:  # decoders raise exceptions of many types for damaged files
-        return _rejected("file-unreadable", place, f"{file.name}: {error}")
+        return _reject("file-unreadable", place, f"{file.name}: {error}")
     if kind == _IMAGES[suffix]:
         return _Inspection(place, [], kind, mode)
     found = f"{kind} in {PurePosixPath(file.name).name}"

@@ -103,7 +103,7 @@ def rot_member(folder: Path, name: str, body: bytes) -> None:
     overwrite(folder / name, body)
     manifest = read_manifest(root, sha1)
     assert manifest is not None
-    times_record(root, sha1, manifest, root).renew([name])
+    times_record(root, sha1, manifest, root).record_times([name])
 
 
 class Broken(Exception):  # noqa: N818 (an end that no code of the cache can bring about)

@@ -106,7 +106,7 @@ def test_published_archives_with_other_spellings_load_and_pass_the_check(tmp_pat
     loaded = brainio.get_stimulus_set(NAME)
     assert loaded["filename"].tolist() == [name, "other.txt"]  # the published table is unchanged
     assert [loaded.get_stimulus(key).read_text() for key in ("s0", "s1")] == ["s0", "s1"]
-    assert loaded.present_path("s0") == loaded.get_stimulus("s0")
+    assert loaded.find_local_path("s0") == loaded.get_stimulus("s0")
     loaded.get_stimulus("s0").unlink()
     assert loaded.get_stimulus("s0").read_text() == "s0"
 

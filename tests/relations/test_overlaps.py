@@ -249,18 +249,18 @@ def test_a_damaged_member_is_reported_and_its_digest_is_not_stored(tmp_path: Pat
 
 def test_an_interrupted_comparison_resumes(tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     table = write_stimulus_set(tmp_path / "a", {f"{shade}.png": image(shade) for shade in range(6)})
-    counted = file_contents.counted
+    show_progress = file_contents.show_progress
 
     def interrupted(items: Iterator[object], name: str, count: int) -> Iterator[object]:
-        for number, item in enumerate(counted(items, name, count)):
+        for number, item in enumerate(show_progress(items, name, count)):
             if number == 4:
                 raise KeyboardInterrupt
             yield item
 
-    monkeypatch.setattr(file_contents, "counted", interrupted)
+    monkeypatch.setattr(file_contents, "show_progress", interrupted)
     with pytest.raises(KeyboardInterrupt):
         brainio.overlap(table, table)
-    monkeypatch.setattr(file_contents, "counted", counted)
+    monkeypatch.setattr(file_contents, "show_progress", show_progress)
     reads.clear()
     assert brainio.overlap(table, table).a.share == 1.0
     assert reads == ["4.png", "5.png"]

@@ -10,14 +10,14 @@ from brainio.errors import LockfileError
 from brainio.lockfile.lock_format import read_lockfile
 from brainio.service.resources.downloads import _BYTE_RANGE
 from brainio.service.responses import _ACCEPTS_GZIP
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.text import nearest
 
 LONG = 100_000  # characters; quadratic time would be more than a minute
 TEXTS: dict[str, Callable[[], object]] = {
-    "users of URLs": lambda: redacted("a://b:c" * (LONG // 7)),
-    "users of URLs behind an at sign": lambda: redacted("@" + "a://b:c" * (LONG // 7)),
-    "queries of URLs": lambda: redacted("a?" + "&" * LONG),
+    "users of URLs": lambda: redact("a://b:c" * (LONG // 7)),
+    "users of URLs behind an at sign": lambda: redact("@" + "a://b:c" * (LONG // 7)),
+    "queries of URLs": lambda: redact("a?" + "&" * LONG),
     "accepted encodings": lambda: _ACCEPTS_GZIP.search("gzip" + " " * LONG + "x"),
     "qualities of encodings": lambda: _ACCEPTS_GZIP.search("gzip;q=" + "1" * LONG + "x"),
     "ranges of bytes": lambda: _BYTE_RANGE.fullmatch("bytes=" + " " * LONG + "x"),
@@ -44,7 +44,7 @@ def test_the_time_for_a_hostile_text_is_linear(work: Callable[[], object]) -> No
     ],
 )
 def test_secrets_of_several_urls_are_redacted(secret: str, shown: str) -> None:
-    assert redacted(secret) == shown
+    assert redact(secret) == shown
 
 
 @pytest.mark.parametrize(

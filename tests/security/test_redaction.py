@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from brainio.stores import parse_location
 from brainio.stores.http_sessions import allows_private, is_public
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 
 SECRET = st.text(string.ascii_letters + string.digits + "!$*+=~-._:,@", min_size=1, max_size=30).map("S3CR3T".__add__)
 NAMES = ["X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "token", "access_token", "sig", "key", "q"]
@@ -19,9 +19,9 @@ NAMES = ["X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "token",
 def test_no_secret_of_a_url_is_shown(password: str, value: str, name: str, scheme: str) -> None:
     url = f"{scheme}://me:{password}@lab.org:8080/data/a.csv?part=1&{name}={value}"
     for text in (url, f"could not get '{url}' (twice)", f"with url: /data/a.csv?part=1&{name}={value} (Caused by"):
-        assert "S3CR3T" not in redacted(text)
-        assert "/data/a.csv?" in redacted(text)
-        assert "me" not in redacted(url).split("/data")[0].removeprefix("https://").split(".")[0]
+        assert "S3CR3T" not in redact(text)
+        assert "/data/a.csv?" in redact(text)
+        assert "me" not in redact(url).split("/data")[0].removeprefix("https://").split(".")[0]
 
 
 @given(SECRET)
@@ -47,7 +47,7 @@ def test_no_secret_of_a_location_is_shown(password: str) -> None:
     ],
 )
 def test_only_secrets_of_a_url_are_redacted(text: str, shown: str) -> None:
-    assert redacted(text) == shown
+    assert redact(text) == shown
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def brainio_html(assembly: xr.DataArray) -> str:
     from brainio.views import array_html
 
     table = assembly.attrs.get("stimulus_set")
-    return array_html(assembly, find=getattr(table, "present_path", None))
+    return array_html(assembly, find=getattr(table, "find_local_path", None))
 
 
 def test_coordinates_are_summarized_by_dimension() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from brainio.catalogs.csv_format import Row
 from brainio.errors import CatalogError, ReadOnlyCatalogError
 from brainio.stores.location import is_url
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ class Sidecars(ABC):
 
     def __str__(self) -> str:
         """Return the base without the secrets that a URL may contain, for messages."""
-        return redacted(self.base)
+        return redact(self.base)
 
     @property
     def has_slow_cards(self) -> bool:
@@ -202,7 +202,7 @@ class CatalogBackend(ABC):
     @staticmethod
     def format_location(location: str) -> str:
         """Return a location for messages: without the secrets that a URL may contain."""
-        return redacted(location) if is_url(location) else location
+        return redact(location) if is_url(location) else location
 
     @property
     def sidecars(self) -> Sidecars:

@@ -20,7 +20,7 @@ from brainio.errors import (
     OfflineError,
     TransferError,
 )
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 from brainio.text import fault_of_text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class RemoteCsv(CsvBackend):
         """Return the backend of a URL."""
         if fault := fault_of_text(location):
             raise CatalogError(
-                f"{redacted(location)!r} does not name a catalog file: it contains {fault}. Correct the URL"
+                f"{redact(location)!r} does not name a catalog file: it contains {fault}. Correct the URL"
             )
         return cls(location)
 

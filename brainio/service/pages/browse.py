@@ -201,7 +201,9 @@ class SearchState:
         """Return the facets with more than one value, or a selected one, each with the URLs that select its values."""
         facets = []
         for name, label in FACET_LABELS.items():
-            values = [self._facet_value(name, value, count) for value, count in _sorted(name, counts.get(name, {}))]
+            values = [
+                self._facet_value(name, value, count) for value, count in _sort_values(name, counts.get(name, {}))
+            ]
             if len(values) > 1 or any(value.is_selected for value in values):
                 facets.append(Facet(label, values))
         return facets
@@ -228,7 +230,7 @@ class SearchState:
         return with_query(with_prefix(path), **{"q": self.text, **self.filters, "old": old}, **further)
 
 
-def _sorted(name: str, counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def _sort_values(name: str, counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Return facet values with counts: years from the newest, other values as the index sorts them, by count."""
     known = [(value, count) for value, count in counts.items() if name not in _FLAGS or value != "unknown"]
     return sorted(known, reverse=True) if name == "year" else known

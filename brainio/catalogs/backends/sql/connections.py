@@ -21,7 +21,7 @@ from brainio.forks import renew_in_child
 from brainio.installation import install_command
 from brainio.processes import this_process
 from brainio.stores import BRAINIO_OFFLINE, is_offline
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 
 # libpq's options for servers that do not respond, in seconds and milliseconds; the URL can override them.
 _SERVER_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
@@ -57,7 +57,7 @@ def reading(place: DatabaseLocation) -> Iterator[Connection]:
         raise CatalogError(
             f"there is no database {place.path}. Check the location, or create it: brainio catalog copy FROM {place}"
         )
-    with _translated(place, "read"), _transaction(place, writes=False) as connection:
+    with _translate_errors(place, "read"), _transaction(place, writes=False) as connection:
         yield connection
 
 
@@ -75,7 +75,7 @@ def changing(place: DatabaseLocation) -> Iterator[Connection]:
     LockHeldError
         A process that uses the database makes no progress.
     """
-    with _translated(place, "changed"), _transaction(place, writes=True) as connection:
+    with _translate_errors(place, "changed"), _transaction(place, writes=True) as connection:
         yield connection
 
 
@@ -108,7 +108,7 @@ def _server_transaction(place: DatabaseLocation, engine: Engine, *, writes: bool
 
 
 @contextmanager
-def _translated(place: DatabaseLocation, action: str) -> Iterator[None]:
+def _translate_errors(place: DatabaseLocation, action: str) -> Iterator[None]:
     try:
         yield
     except BrainioError:
@@ -134,7 +134,7 @@ def is_gone(error: Exception) -> bool:
 def _reason(place: DatabaseLocation, error: Exception) -> str:
     text = " ".join(str(getattr(error, "orig", error)).split()).rstrip(".")
     password = make_url(place.url).password
-    return redacted(text.replace(str(password), "...") if password else text)
+    return redact(text.replace(str(password), "...") if password else text)
 
 
 def _engine_of(place: DatabaseLocation) -> Engine:
@@ -149,7 +149,7 @@ def _engine_of(place: DatabaseLocation) -> Engine:
     except ImportError:
         raise MissingDriverError(f"the database {place} needs the driver psycopg: {install_command('sql')}") from None
     except (ArgumentError, ValueError) as error:
-        raise CatalogError(f"{place} is not the URL of a database: {redacted(str(error))}") from None
+        raise CatalogError(f"{place} is not the URL of a database: {redact(str(error))}") from None
 
 
 def _leave_connections() -> None:

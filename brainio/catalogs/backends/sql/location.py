@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from brainio.errors import CatalogError
 from brainio.local_files import absolute_path
-from brainio.stores.redaction import redacted
+from brainio.stores.redaction import redact
 
 SCHEMES = ("sqlite", "postgresql")
 _SQLITE = "sqlite:///"
@@ -40,7 +40,7 @@ class DatabaseLocation:
 
     def __str__(self) -> str:
         """Return the URL without secrets, for messages."""
-        return f"{redacted(self.url)}#{self.name}" if self.name else redacted(self.url)
+        return f"{redact(self.url)}#{self.name}" if self.name else redact(self.url)
 
     @property
     def catalog_url(self) -> str:
@@ -72,7 +72,7 @@ def parse_database_location(location: str) -> DatabaseLocation:
     stem = path.stem if path is not None else _database_name(url)
     if not stem or (mark and not _NAME.fullmatch(name)):
         raise CatalogError(
-            f"{redacted(location)!r} does not name a catalog in a database; expected sqlite:////PATH/lab.db or "
+            f"{redact(location)!r} does not name a catalog in a database; expected sqlite:////PATH/lab.db or "
             f"postgresql://USER@HOST/lab, followed by #NAME if the catalog has another name (letters, digits, dots, "
             f"underscores, hyphens)"
         )

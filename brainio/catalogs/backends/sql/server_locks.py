@@ -97,7 +97,7 @@ class _Transaction:
         self.began = time.monotonic()
         self.error: LockHeldError | None = None
 
-    def look(self) -> None:
+    def check_blockers(self) -> None:
         """Query the processes that block the transaction, and cancel its statement if they make no progress."""
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with suppress(SQLAlchemyError):  # the transaction itself reports an unreachable server
@@ -190,7 +190,7 @@ class _Watch:
                     return
                 long = [transaction for transaction in self._transactions if now - transaction.began > _LOOK_AFTER]
             for transaction in long:
-                transaction.look()
+                transaction.check_blockers()
 
 
 _watch = _Watch()
