@@ -19,17 +19,16 @@ from brainio.netcdf.text import factorize_variable
 from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from brainio.levels import Level
 
 
+Levels = Mapping[Hashable, "Level"]
 Coords = dict[Hashable, xr.Variable]
 Indexes = dict[Hashable, xr.Index]
 T = TypeVar("T", bound=xr.DataArray)
 
 
-def gather_indexes(assembly: T) -> T:
+def gather_indexes(assembly: T, added: Mapping[Hashable, Levels] | None = None) -> T:
     """Index each dimension by all its one-dimensional coordinates, as levels.
 
     Levels keep the order of the coordinates; new ones come after those of an existing index. A second call changes and
@@ -37,14 +36,23 @@ def gather_indexes(assembly: T) -> T:
     the first level. If its values are the tuples of the other levels, it is no level: the name of the dimension stands
     for all of them. Scalars and coordinates of two dimensions are unchanged. Text becomes objects of `str`.
 
+    Parameters
+    ----------
+    assembly : xarray.DataArray
+        The array.
+    added : mapping, optional
+        Dimension -> levels by name: they replace coordinates of the same names, further ones come last.
+
+    Examples
+    --------
     >>> flat = xr.DataArray([1, 2], coords={"a": ("x", [5, 6]), "b": ("x", ["k", "l"])}, dims=["x"])
     >>> gathered = gather_indexes(flat)
     >>> list(gathered.indexes["x"].names)
     ['a', 'b']
     """
-    if is_gathered(coords_of(assembly), indexes_of(assembly)):
+    if not added and is_gathered(coords_of(assembly), indexes_of(assembly)):
         return assembly
-    coords, indexes = gather(coords_of(assembly), indexes_of(assembly))
+    coords, indexes = gather(coords_of(assembly), indexes_of(assembly), added)
     return replace_parts(assembly, coords=coords, indexes=indexes)
 
 
@@ -67,8 +75,12 @@ def _is_text(variable: xr.Variable) -> bool:
     return not isinstance(dtype, np.dtype) or dtype.kind in "UST"
 
 
-def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> tuple[Coords, Indexes]:
-    """Gather coordinates and indexes; those that are gathered already are returned unchanged."""
+def gather(
+    coords: Mapping[Hashable, xr.Variable],
+    indexes: Mapping[Hashable, xr.Index],
+    added: Mapping[Hashable, Levels] | None = None,
+) -> tuple[Coords, Indexes]:
+    """Gather coordinates and indexes, see `gather_indexes`; those that are gathered already are returned unchanged."""
     scalars = [variable for variable in coords.values() if variable.ndim == 0]
     by_dim: dict[Hashable, dict[Hashable, xr.Variable]] = {}
     for name, variable in coords.items():
@@ -78,7 +90,7 @@ def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr
     new_coords: Coords = {}
     new_indexes: Indexes = {}
     for dim, variables in by_dim.items():
-        slots[dim], index = _gather_dim(dim, variables, indexes, scalars)
+        slots[dim], index = _gather_dim(dim, variables, indexes, scalars, (added or {}).get(dim, {}))
         new_indexes.update(dict.fromkeys(slots[dim], index))
     # Existing indexes keep their place among the coordinates; new ones come last.
     for name, variable in coords.items():
@@ -96,12 +108,13 @@ def _gather_dim(
     variables: Mapping[Hashable, xr.Variable],
     indexes: Mapping[Hashable, xr.Index],
     scalars: Sequence[xr.Variable],
+    added: Levels,
 ) -> tuple[Coords, xr.Index]:
-    if list(variables) == [dim] and not isinstance(indexes.get(dim), PandasMultiIndex):
+    if not added and list(variables) == [dim] and not isinstance(indexes.get(dim), PandasMultiIndex):
         return _gather_dimension_coordinate(dim, variables[dim], indexes.get(dim))
     own = {id(index) for index in (indexes.get(name) for name in variables)}
     first = indexes.get(next(iter(variables)))
-    if len(own) == 1 and isinstance(first, AssemblyIndex):
+    if not added and len(own) == 1 and isinstance(first, AssemblyIndex):
         return dict(variables), first
     levels: dict[Hashable, Level] = {}
     level_variables: Coords = {}
@@ -115,10 +128,10 @@ def _gather_dim(
             if name != dim or existing.has_dimension_level:
                 level_variables[name] = variable
         elif name != dim or not holds_row_tuples(variable, [*(v for k, v in variables.items() if k != dim), *scalars]):
-            levels[name] = factorize_variable(variable)
+            levels[name] = added[name] if name in added else factorize_variable(variable)
             level_variables[name] = variable
-    new = AssemblyIndex.from_levels(dim, levels)
-    return dict(new.create_variables(level_variables)), new
+    new = AssemblyIndex.from_levels(dim, {**levels, **added})
+    return dict(new.create_variables(variables if added else level_variables)), new
 
 
 def _gather_dimension_coordinate(

@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -120,8 +120,8 @@ class AssemblyLoader:
             The file does not exist.
         """
         array, groups = self._read()
-        array = self.correct_stimulus_id_name(array)
-        assembly = self._construct(array)
+        array = _with_text_ids(self.correct_stimulus_id_name(array))
+        assembly = self._construct(self._with_metadata(array))
         self._validate(assembly)
         for group in groups:
             assembly.attrs[group] = self._extra(group)
@@ -130,18 +130,25 @@ class AssemblyLoader:
     def _construct(self, array: xr.DataArray) -> Any:
         """Return the assembly; raise AssemblyFormatError if the contents of the file fit no assembly class."""
         try:
-            array = _with_text_ids(array)
             return self.assembly_class(array)
         except BrainioError:
             raise
         except Exception as error:
-            try:
-                gather_indexes(array)
-            except Exception:
-                raise self._as_brainio_error(error) from error
+            self._require_indexable(array, error)
             if self.assembly_class.__module__.partition(".")[0] == "brainio":
                 raise self._as_brainio_error(error) from error
             raise  # by a class of another package
+
+    def _with_metadata(self, array: xr.DataArray) -> xr.DataArray:
+        """Return the array with coordinates that are not in its file; its class is constructed afterwards, once."""
+        return array
+
+    def _require_indexable(self, array: xr.DataArray, error: Exception) -> None:
+        """Raise AssemblyFormatError for an error that the coordinates of the file caused."""
+        try:
+            gather_indexes(array)
+        except Exception:
+            raise self._as_brainio_error(error) from error
 
     @classmethod
     def correct_stimulus_id_name(cls, assembly: xr.DataArray) -> xr.DataArray:
@@ -323,20 +330,22 @@ class StimulusReferenceAssemblyLoader(AssemblyLoader):
 
 
 class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
-    """Load an assembly, with the metadata of its stimuli joined by `stimulus_id`."""
+    """Load an assembly, with the metadata of its stimuli joined by `stimulus_id`.
 
-    def load(self) -> Any:
-        """Read the file, see `AssemblyLoader.load`.
+    `load` raises AssemblyFormatError, too, if the stimulus set lacks a stimulus of the assembly, unless
+    `allow_missing_stimuli`.
+    """
 
-        Raises
-        ------
-        AssemblyFormatError
-            Also if the stimulus set lacks a stimulus of the assembly, unless `allow_missing_stimuli`.
-        """
-        assembly = super().load()
+    def _with_metadata(self, array: xr.DataArray) -> xr.DataArray:
         if self.stimulus_set is None:
-            return assembly
-        return self.merge_stimulus_set_meta(assembly, self.stimulus_set)
+            return array
+        try:
+            return cast("xr.DataArray", self.merge_stimulus_set_meta(array, self.stimulus_set))
+        except BrainioError:
+            raise
+        except Exception as error:
+            self._require_indexable(array, error)
+            raise  # caused by the stimulus set
 
     def merge_stimulus_set_meta(self, assy: Any, stimulus_set: pd.DataFrame) -> Any:
         """Add each column of the stimulus set that the assembly lacks, as a level next to `stimulus_id`.

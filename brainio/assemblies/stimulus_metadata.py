@@ -17,7 +17,8 @@ from brainio.assemblies.gathering import gather_indexes
 from brainio.assemblies.index import AssemblyIndex
 from brainio.errors import AssemblyFormatError, FormatWarning
 from brainio.levels import Level, factorize_level
-from brainio.xarray_compat import coords_of, indexes_of, replace_parts
+from brainio.netcdf.text import factorize_variable
+from brainio.xarray_compat import coords_of, indexes_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, MutableMapping, Sequence
@@ -55,6 +56,8 @@ def combine_stimulus_set(attrs: MutableMapping[Any, Any], parts: Sequence[Mappin
 def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_missing: bool = False) -> T:
     """Add each column of a stimulus set that an assembly lacks, as a level next to `stimulus_id`.
 
+    Coordinates that have no index yet are gathered at once, so that each index is built only once.
+
     Parameters
     ----------
     assembly : xarray.DataArray
@@ -79,21 +82,13 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     >>> join_stimuli(a, stimuli, "a.nc", allow_missing=True)["size"].values.tolist()
     [4.0, nan]
     """
-    assembly = gather_indexes(assembly)
-    index = _index_of_ids(assembly, where)
-    rows, ids = _rows_by_id(index.levels[STIMULUS_ID], stimulus_set, where, allow_missing)
-    _report_collisions(assembly, index, stimulus_set, rows, where)
-    added: dict[Hashable, Level] = {
-        name: _small(column_level(column)).at(rows)
-        for name, column in stimulus_set.items()
-        if name not in coords_of(assembly) and name != index.dim
-    }
-    joined = AssemblyIndex.from_levels(index.dim, {**index.levels, STIMULUS_ID: ids, **added})
-    variables = joined.create_variables(coords_of(assembly))
-    coords: dict[Hashable, xr.Variable] = {}
-    for name, variable in coords_of(assembly).items():
-        coords.update(variables if name in variables else {name: variable})
-    return replace_parts(assembly, coords=coords, indexes={**indexes_of(assembly), **dict.fromkeys(variables, joined)})
+    dim = _dimension_of_ids(assembly, where)
+    rows, ids = _rows_by_id(_level_of(assembly, STIMULUS_ID), stimulus_set, where, allow_missing)
+    compared = _comparable_levels(assembly, dim, stimulus_set.columns)
+    _report_collisions(assembly, dim, compared, stimulus_set, rows, where)
+    taken = {*coords_of(assembly), *(v.dims[0] for v in coords_of(assembly).values() if v.ndim == 1)}
+    added = {name: _small(column_level(column)).at(rows) for name, column in stimulus_set.items() if name not in taken}
+    return gather_indexes(assembly, {dim: {**compared, STIMULUS_ID: ids, **added}})
 
 
 def stimulus_coordinates(assembly: xr.DataArray, names: Iterable[Hashable]) -> frozenset[Hashable]:
@@ -176,15 +171,32 @@ def column_level(column: pd.Series) -> Level:
     return factorize_level(column.to_numpy() if isinstance(column.dtype, np.dtype) else column.to_numpy(dtype=object))
 
 
+def _comparable_levels(assembly: xr.DataArray, dim: Hashable, columns: Iterable[Hashable]) -> dict[Hashable, Level]:
+    """Return the levels along a dimension that have the name of a column, except names of the stimuli themselves."""
+    ignored = {*_NAMES, dim}
+    names = [name for name, variable in coords_of(assembly).items() if variable.dims == (dim,) and name not in ignored]
+    return {name: _level_of(assembly, name) for name in names if name in columns}
+
+
+def _level_of(assembly: xr.DataArray, name: Hashable) -> Level:
+    """Return a coordinate as a level, from its index or else factorized."""
+    index = indexes_of(assembly).get(name)
+    return index.levels[name] if isinstance(index, AssemblyIndex) else factorize_variable(coords_of(assembly)[name])
+
+
 def _report_collisions(
-    assembly: xr.DataArray, index: AssemblyIndex, stimulus_set: pd.DataFrame, rows: np.ndarray, where: str
+    assembly: xr.DataArray,
+    dim: Hashable,
+    compared: Mapping[Hashable, Level],
+    stimulus_set: pd.DataFrame,
+    rows: np.ndarray,
+    where: str,
 ) -> None:
     """Warn once per process about columns that are not joined because the assembly has other values by that name."""
-    collisions = colliding_columns(assembly, stimulus_set.columns, (index.dim,))
+    collisions = colliding_columns(assembly, stimulus_set.columns, (dim,))
     collisions |= {
-        name: f"a coordinate along {index.dim} with other values"
-        for name, level in index.levels.items()
-        if name in stimulus_set.columns and name not in (*_NAMES, index.dim)
+        name: f"a coordinate along {dim} with other values"
+        for name, level in compared.items()
         if not _has_column_values(level, stimulus_set[name], rows)
     }
     report = (where, *map(str, collisions))
@@ -201,23 +213,21 @@ def _report_collisions(
     )
 
 
-def _index_of_ids(assembly: xr.DataArray, where: str) -> AssemblyIndex:
+def _dimension_of_ids(assembly: xr.DataArray, where: str) -> Hashable:
+    """Return the dimension of `stimulus_id`; raise AssemblyFormatError unless there is exactly one."""
     variable = coords_of(assembly).get(STIMULUS_ID)
     if variable is None:
         raise AssemblyFormatError(
             f"{where} has no coordinate 'stimulus_id' (nor 'image_id') to join the stimulus set by; it has "
-            f"{list(coords_of(assembly))}"
+            f"{list(coords_of(gather_indexes(assembly)))}"
         )
     if variable.ndim != 1:
         raise AssemblyFormatError(
             f"{where}: the coordinate 'stimulus_id' has the dimensions {variable.dims}; expected "
             f"one dimension, along which the stimulus set can be joined. Load it without `stimulus_set`."
         )
-    index = indexes_of(assembly)[STIMULUS_ID]
-    if isinstance(index, AssemblyIndex):
-        return index
-    ids = factorize_level(np.asarray(variable.values))  # a coordinate that is named as its dimension
-    return AssemblyIndex.from_levels(STIMULUS_ID, {STIMULUS_ID: ids})
+    dim: Hashable = variable.dims[0]
+    return dim
 
 
 def _rows_by_id(level: Level, stimulus_set: pd.DataFrame, where: str, allow_missing: bool) -> tuple[np.ndarray, Level]:

@@ -30,6 +30,7 @@ from brainio.assemblies import (
     hdf5_access,
     walk_coords,
 )
+from brainio.assemblies.index import AssemblyIndex
 from brainio.errors import AssemblyFormatError, FormatWarning
 from brainio.netcdf import reading
 from brainio.packaging import write_netcdf
@@ -37,6 +38,7 @@ from brainio.stimuli import StimulusSet
 from tests.tiers import scaled_examples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -117,6 +119,32 @@ def test_loading_joins_stimulus_columns_along_the_presentation(tmp_path: Path, s
     assert a.attrs["unit"] == "Hz"
     assert a.attrs["stimulus_set_identifier"] == "lab.Set"
     assert a.attrs["stimulus_set"] is stimulus_set
+
+
+@pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
+def test_a_load_creates_one_assembly_and_one_index_per_dimension(
+    tmp_path: Path, stimulus_set: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = record_created(monkeypatch, DataAssembly, AssemblyIndex)
+    a = NeuroidAssembly.from_files(write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set)
+    extra = a.attrs["trials"]
+    assert [id(each) for each in created if isinstance(each, DataAssembly)] == [id(a), id(extra)]
+    indexes = [a.xindexes["presentation"], a.xindexes["neuroid"], extra.xindexes["trial"]]
+    assert [id(each) for each in created if isinstance(each, AssemblyIndex)] == list(map(id, indexes))
+
+
+def record_created(monkeypatch: pytest.MonkeyPatch, *classes: type) -> list[object]:
+    """Record the objects of classes and their subclasses that the test creates from now on."""
+    created: list[object] = []
+    for cls in classes:
+        initialize = cls.__dict__["__init__"]
+
+        def record(self: object, *args: Any, initialize: Callable[..., None] = initialize, **kwargs: Any) -> None:
+            created.append(self)
+            initialize(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, "__init__", record)
+    return created
 
 
 @pytest.mark.filterwarnings("ignore:.* keeps its own coordinates:brainio.errors.FormatWarning")
