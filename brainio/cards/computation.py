@@ -15,8 +15,7 @@ from brainio.cards.charts import ChartData
 from brainio.cards.columns import MAX_COLUMNS, clean_text, round_significant
 from brainio.cards.facts import add_facts, normalize_facts
 from brainio.cards.stimulus_sets import describe_stimulus_set
-from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
-from brainio.catalogs.set_hashes import CARD_FIELD
+from brainio.catalogs.entries import CARD_FIELD, TYPE_ASSEMBLY, TYPE_STIMULUS_SET
 from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID, StimulusSet, StimulusSetLoader
 

@@ -3,10 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, in_words
+from brainio.catalogs.entries import (
+    LOOKUP_TYPES,
+    TYPE_ASSEMBLY,
+    TYPE_STIMULUS_SET,
+    Entry,
+    describe_hashes,
+    has_hashes,
+    hashes_on_card,
+    in_words,
+    set_hashes,
+)
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.registry import is_offline_without_copy, listing, listings, sources
-from brainio.catalogs.set_hashes import describe_hashes, has_hashes, hashes_on_card, set_hashes
 from brainio.errors import (
     AmbiguousEntryError,
     AssemblyLookupError,

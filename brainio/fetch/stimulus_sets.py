@@ -7,7 +7,7 @@ from typing import IO
 
 from brainio.cache import Cache, UnpackedArchive
 from brainio.catalogs import Entry, EntryFile
-from brainio.catalogs.set_hashes import parse_hashes
+from brainio.catalogs.entries import parse_hashes
 from brainio.errors import (
     ArchiveError,
     AssemblyFormatError,
@@ -178,7 +178,7 @@ def read_set_hashes(file: Path | IO[bytes]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        See `brainio.catalogs.set_hashes`; empty if the file names no version.
+        See `brainio.catalogs.entries.set_hashes`; empty if the file names no version.
 
     Raises
     ------

@@ -8,7 +8,7 @@ are stored as JSON. Attributes of files that other programs wrote are decoded as
 `brainio_attr_NAME`       the attribute NAME, which readers would interpret
 `brainio_json_NAME`       the attribute NAME, as JSON: a boolean, an empty list, a dict, a list of several types
 `brainio_lists`           JSON list of the attributes that were a list or array of one value
-`brainio_set_hashes`      of a file: the hashes of its stimulus set, see `brainio.catalogs.set_hashes`
+`brainio_set_hashes`      of a file: the hashes of its stimulus set, see `catalogs.entries.set_hashes`
 `brainio_missing`         see `brainio.netcdf.text`
 `brainio_name`            of a data variable: the name of the array, unless it is `data`
 ========================  ==============================================================================================

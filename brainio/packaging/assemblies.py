@@ -12,8 +12,7 @@ from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatte
 from brainio.assemblies.stimulus_metadata import column_level
 from brainio.cards import compute_card
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, resolve
-from brainio.catalogs.entries import file_name
-from brainio.catalogs.set_hashes import CARD_FIELD, format_hashes, set_hashes
+from brainio.catalogs.entries import CARD_FIELD, file_name, format_hashes, set_hashes
 from brainio.errors import AmbiguousEntryError, BrainioError, StimulusSetLookupError
 from brainio.fetch.stimulus_sets import load_stimulus_table
 from brainio.netcdf.attributes import SET_HASHES

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING
 
 from brainio.cards import write_card
 from brainio.catalogs.cards import card_location, read_card
-from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED, TYPE_STIMULUS_SET, in_words, part_of
-from brainio.catalogs.set_hashes import hashes_on_card
+from brainio.catalogs.entries import (
+    STATUS_CURRENT,
+    STATUS_SUPERSEDED,
+    TYPE_STIMULUS_SET,
+    hashes_on_card,
+    in_words,
+    part_of,
+)
 from brainio.catalogs.writing import add_entry
 from brainio.errors import PackagingError, TransferError
 from brainio.packaging.checks import warn

@@ -27,11 +27,10 @@ from brainio.catalogs import (
 )
 from brainio.catalogs.backends import format_location
 from brainio.catalogs.cards import has_card, is_card_slow, read_card
-from brainio.catalogs.entries import STATUS_UNAVAILABLE
+from brainio.catalogs.entries import STATUS_UNAVAILABLE, describe_hashes, hashes_on_card
 from brainio.catalogs.lifecycle import circle_of_successors
 from brainio.catalogs.publications import read_publications
 from brainio.catalogs.registry import source_from
-from brainio.catalogs.set_hashes import describe_hashes, hashes_on_card
 from brainio.errors import (
     AmbiguousEntryError,
     ArchiveError,

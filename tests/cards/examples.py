@@ -9,7 +9,7 @@ from brainio.assemblies import BehavioralAssembly, DataAssembly, MetadataAssembl
 from brainio.cards import compute_card
 from brainio.catalogs import resolve
 from brainio.catalogs.cards import Card, read_card
-from brainio.catalogs.set_hashes import CARD_FIELD
+from brainio.catalogs.entries import CARD_FIELD
 from brainio.stimuli import StimulusSet
 
 FACTS = {
