@@ -12,8 +12,8 @@ from typing import Literal
 from brainio.cache.content_store import RECORD
 from brainio.cache.files import read_json
 from brainio.cache.holds import HOLD
-from brainio.cache.member_records import manifest_path, read_manifest
 from brainio.cache.sqlite_files import SUFFIX
+from brainio.cache.unpacked_archives import manifest_path, read_manifest
 from brainio.errors import CacheError
 from brainio.locks import LOCK
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from brainio.cache.files import new_partial, translate_write_errors
 from brainio.cache.holds import PATIENCE, remove_dead_holds, wait_for_holds
 from brainio.cache.inventory import Item, bytes_freed, list_items, lock_key, refresh_item
-from brainio.cache.member_records import digests_path, manifest_path, times_path
+from brainio.cache.member_digests import digests_path
+from brainio.cache.unpacked_archives import manifest_path, times_path
 from brainio.locks import LOCK, try_acquire
 from brainio.processes import owner_of
 

@@ -18,15 +18,15 @@ from brainio.cache.archive import open_archive, safe_members
 from brainio.cache.content_store import RECORD, ContentStore, read_record
 from brainio.cache.files import WRITE_BITS, read_json, safe_name
 from brainio.cache.inventory import PROFILE_FAILURE, Item, list_items
-from brainio.cache.member_records import (
+from brainio.cache.sqlite_files import open_read_only
+from brainio.cache.unpacked_archives import (
     find_archive,
     find_incomplete_members,
     manifest_path,
     read_manifest,
+    restore_members,
     times_record,
 )
-from brainio.cache.sqlite_files import open_read_only
-from brainio.cache.unpacked_archives import restore_members
 from brainio.errors import ArchiveError, CacheError
 from brainio.local_files import Fingerprint
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import PIL
 from PIL import Image
 
-from brainio.cache.member_records import find_member_digests
+from brainio.cache.member_digests import find_member_digests
 from brainio.errors import StimulusFileError
 from brainio.progress import show_progress
 from brainio.relations.media_digests import pixel_digest, sample_digest
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from brainio.cache.member_records import MemberDigests
+    from brainio.cache.member_digests import MemberDigests
 
 # Another version may decode other pixels from a JPEG, or support more formats of sounds.
 _DECODER_VERSIONS = f"1, Pillow {PIL.__version__}, Python {sys.version_info.major}.{sys.version_info.minor}"

@@ -12,7 +12,7 @@ import pytest
 
 from brainio.cache import Cache
 from brainio.cache.content_store import RECORD, write_record
-from brainio.cache.member_records import read_manifest, times_record
+from brainio.cache.unpacked_archives import read_manifest, times_record
 from brainio.local_files import Fingerprint
 from tests.reliability.processes import run_code
 

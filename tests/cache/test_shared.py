@@ -12,7 +12,7 @@ import pytest
 
 from brainio.cache import Cache, hash_file
 from brainio.cache.archive import safe_members
-from brainio.cache.member_records import read_manifest
+from brainio.cache.unpacked_archives import read_manifest
 from tests.cache.helpers import BODY, SHA1, SHA256, files_below, overwrite, receive
 from tests.reliability.processes import run_code
 
@@ -93,7 +93,7 @@ def test_members_in_a_shared_cache_are_compared_once_and_recorded_locally(
     before = snapshot(lab.root)
     assert cache.unpack(archive).path("deep/im1.png") == folder / "deep/im1.png"
     assert snapshot(lab.root) == before
-    monkeypatch.setattr("brainio.cache.member_records.compute_crc32", None)
+    monkeypatch.setattr("brainio.cache.unpacked_archives.compute_crc32", None)
     assert Cache(cache.root, cache.shared).unpack(archive).path("deep/im2.png") == folder / "deep/im2.png"
 
 

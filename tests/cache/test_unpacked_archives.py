@@ -13,8 +13,8 @@ import pytest
 
 from brainio.cache import Cache, UnpackedArchive
 from brainio.cache.archive import safe_members
-from brainio.cache.member_records import compute_crc32
 from brainio.cache.pruning import remove
+from brainio.cache.unpacked_archives import compute_crc32
 from brainio.cache.verification import verify
 from brainio.errors import ArchiveError, CacheError
 from tests.cache.helpers import files_below, overwrite, rot_member
@@ -94,7 +94,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return compute_crc32(path)
 
-    monkeypatch.setattr("brainio.cache.member_records.compute_crc32", record)
+    monkeypatch.setattr("brainio.cache.unpacked_archives.compute_crc32", record)
     return names
 
 
@@ -159,7 +159,7 @@ def test_members_without_a_valid_record_are_read_once_together(
 def test_members_of_large_archives_without_a_record_are_read_in_portions(
     unpacked: UnpackedArchive, read_again: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("brainio.cache.member_records._BATCH_SIZE", 4000)
+    monkeypatch.setattr("brainio.cache.unpacked_archives._BATCH_SIZE", 4000)
     unpacked.folder.with_suffix(".times").unlink()
     unpacked.path("im1.png")
     assert len(read_again) < len(BODIES)
@@ -183,7 +183,7 @@ def test_members_are_compared_even_if_the_record_cannot_be_written(
     def read_only(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("brainio.cache.member_records.write_atomically", read_only)
+    monkeypatch.setattr("brainio.cache.unpacked_archives.write_atomically", read_only)
     os.utime(unpacked.folder / "im1.png", (1, 1))
     assert [unpacked.path("im1.png"), unpacked.path("im1.png")] == [unpacked.folder / "im1.png"] * 2
     assert read_again == ["im1.png"]

@@ -52,7 +52,7 @@ def test_quick_verification_reads_no_whole_file_and_changes_nothing(
     overwrite(path, b"\1" + BODY[1:])
     overwrite(folder / "a.png", b"?" * 3000)
     before = files_below(cache.root)
-    for name in ("content_store.hash_file", "member_records.compute_crc32"):
+    for name in ("content_store.hash_file", "unpacked_archives.compute_crc32"):
         monkeypatch.setattr(f"brainio.cache.{name}", None)
     found = list(verify(cache.root, quick=True))
     assert files_below(cache.root) == before
