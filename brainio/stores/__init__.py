@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainio.errors import InterruptedTransferError, MissingFileError, TransferError
-from brainio.stores.location import Location, parse_location
+from brainio.stores.location import BRAINIO_OFFLINE, Location, is_offline, parse_location, require_online
 from brainio.stores.store import (
-    BRAINIO_OFFLINE,
     WHOLE,
     Facts,
     Progress,
     Reading,
     Span,
     UploadResult,
-    is_offline,
-    require_online,
     store_for_request,
     store_of,
 )

@@ -1,8 +1,9 @@
 """Locations of files: parse the text of a catalog or a user into a `Location` with a canonical URL.
 
 Parsing needs neither the network nor the disk. It refuses locations that a catalog from the network may not name; the
-addresses of such locations are checked when a connection opens (`brainio.stores.http_sessions`). fsspec is imported
-only for protocols other than the common ones.
+addresses of such locations are checked when a connection opens (`brainio.stores.http_sessions`). `require_online`
+refuses locations that need the network if the environment forbids it. fsspec is imported only for protocols other than
+the common ones.
 """
 
 import os
@@ -13,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from brainio.errors import LocationError
+from brainio.errors import LocationError, OfflineError
 from brainio.local_files import absolute_path
 from brainio.stores.redaction import redact
 from brainio.text import fault_of_text
 
 S3 = "S3"
+BRAINIO_OFFLINE = "BRAINIO_OFFLINE"
 _S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
 _HTTP = frozenset({"http", "https"})
 _LOCAL = frozenset({"file", "memory", "data", "git", "dvc"})
@@ -197,6 +199,19 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
     if kind != S3 and scheme is None:
         return _parse_path(location, kind, folder)
     return _parse_url(location, kind, scheme)
+
+
+def is_offline() -> bool:
+    """Whether the environment variable `BRAINIO_OFFLINE` forbids every request; '', '0', 'false' and 'no' do not."""
+    return os.environ.get(BRAINIO_OFFLINE, "").strip().lower() not in {"", "0", "false", "no"}
+
+
+def require_online(location: Location) -> None:
+    """Raise OfflineError if the environment forbids requests for a location."""
+    if is_offline() and not location.is_local:
+        raise OfflineError(
+            f"{location} was not requested, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
+        )
 
 
 def register_database(scheme: str, folder_of: Callable[[str], str | None]) -> None:

@@ -7,7 +7,6 @@ them freely. `tests/stores/test_contract.py` tests every store alike.
 
 # ruff: noqa: ARG002, B027 (default implementations ignore their parameters)
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -18,12 +17,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from brainio.errors import InterruptedTransferError, LocationError, OfflineError
-from brainio.stores.location import S3, Location
+from brainio.errors import InterruptedTransferError, LocationError
+from brainio.stores.location import S3, Location, require_online
 
 CHUNK = 128 * 1024  # bytes of a block; a broken connection loses at most one
 Progress = Callable[[int], object]
-BRAINIO_OFFLINE = "BRAINIO_OFFLINE"
 _STORES = {
     S3: ("s3_store", "S3Store"),
     "http": ("http_store", "HttpStore"),
@@ -207,19 +205,6 @@ def _store(location_type: str) -> Store:
     module, name = _STORES.get(location_type, _OTHERS)
     store: Store = getattr(import_module(f"brainio.stores.{module}"), name)()
     return store
-
-
-def is_offline() -> bool:
-    """Whether the environment variable `BRAINIO_OFFLINE` forbids every request; '', '0', 'false' and 'no' do not."""
-    return os.environ.get(BRAINIO_OFFLINE, "").strip().lower() not in {"", "0", "false", "no"}
-
-
-def require_online(location: Location) -> None:
-    """Raise OfflineError if the environment forbids requests for a location."""
-    if is_offline() and not location.is_local:
-        raise OfflineError(
-            f"{location} was not requested, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
-        )
 
 
 def require_whole(location: Location, expected: int | None, found: int) -> None:
