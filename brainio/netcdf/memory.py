@@ -6,7 +6,6 @@ read.
 
 from __future__ import annotations
 
-import math
 import os
 import resource
 from contextlib import suppress
@@ -19,13 +18,10 @@ from brainio.worker_process import memory_left
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brainio.netcdf.structure import FileStructure, VariableStructure
+    from brainio.netcdf.structure import FileStructure
 
 # HDF5 takes up to three times the size of a chunk to decompress it, and statistics take about as much.
 _MAX_CHUNK_BYTES = 64 << 20
-_CODE_BYTES = 8  # per row of a coordinate, in its index
-_FACTORIZE_BYTES_PER_ROW = 56  # of one coordinate at a time: distinct values and counts
-_BOOKKEEPING_BYTES_PER_CHUNK = 512  # in HDF5, for each chunk of one read
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -68,21 +64,18 @@ def require_memory(structure: FileStructure, where: str, group: str | None = Non
     InsufficientMemoryError
         The decoded values, or one decoded chunk and the coordinates, exceed free memory.
     """
-    data = structure.data_variable(group)
-    if data is None:
+    need = structure.memory_needs.get((group or "").strip("/"))
+    if need is None:
         return
-    coordinates = _coordinate_bytes(structure, group)
-    largest_chunk = max(variable.chunk_bytes for variable in structure.variables_of(group))
-    values = _read_bytes(data) if eager else 0
     free = free_memory()
-    if free is None or values + coordinates + largest_chunk <= free:
+    if free is None or (need.values if eager else 0) + need.coordinates + need.largest_chunk <= free:
         return
     parts = [
-        f"{_format_bytes(_read_bytes(data))} for the values of {data.path}" if eager else "",
-        f"{_format_bytes(coordinates)} for coordinates",
-        f"{_format_bytes(largest_chunk)} for the largest chunk" if largest_chunk else "",
+        f"{_format_bytes(need.values)} for the values of {need.data_path}" if eager else "",
+        f"{_format_bytes(need.coordinates)} for coordinates",
+        f"{_format_bytes(need.largest_chunk)} for the largest chunk" if need.largest_chunk else "",
     ]
-    if coordinates + largest_chunk > free:
+    if need.coordinates + need.largest_chunk > free:
         remedy = "Use a machine with more memory, or ask the author for a file with fewer coordinates or smaller chunks"
     else:
         remedy = "Read it by chunks (chunks='auto', or BRAINIO_CHUNKS=auto), or with stream=True, and select a part"
@@ -119,7 +112,8 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
                 f"have at most {_format_bytes(_MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
                 f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
             )
-    coordinates = _coordinate_bytes(structure, group)
+    need = structure.memory_needs.get((group or "").strip("/"))
+    coordinates = 0 if need is None else need.coordinates
     free, worker = free_memory(), memory_left()
     if free is None or coordinates <= free:
         return
@@ -128,21 +122,6 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
         f"{where}: its coordinates need about {_format_bytes(coordinates)} of memory; {_format_bytes(free)} are free. "
         f"{remedy}, or ask the author for a file with fewer coordinates."
     )
-
-
-def _coordinate_bytes(structure: FileStructure, group: str | None) -> int:
-    """Return the memory for all coordinates of a group: values and codes of all, and factorization of one at a time."""
-    data = structure.data_variable(group)
-    coordinates = [variable for variable in structure.variables_of(group) if variable is not data]
-    rows = list(map(_value_count, coordinates))
-    stored = sum(map(_read_bytes, coordinates))
-    return stored + _CODE_BYTES * sum(rows) + _FACTORIZE_BYTES_PER_ROW * max(rows, default=0)
-
-
-def _value_count(variable: VariableStructure) -> int:
-    """Return the number of values; a text that is stored as an array of characters counts as one."""
-    is_characters = variable.dtype.kind == "S" and len(variable.shape) > 1
-    return math.prod(variable.shape[:-1] if is_characters else variable.shape)
 
 
 def _format_bytes(count: int) -> str:
@@ -155,10 +134,6 @@ def _format_bytes(count: int) -> str:
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
     return f"{value:.3g} {_UNITS[unit]}"
-
-
-def _read_bytes(variable: VariableStructure) -> int:
-    return variable.decoded_bytes + _BOOKKEEPING_BYTES_PER_CHUNK * variable.chunk_count
 
 
 def _available_bytes() -> int | None:

@@ -1,4 +1,4 @@
-"""Structure of a netCDF file: its groups and variables, without their values.
+"""Structure of a netCDF file: its groups and variables, with the memory that reading them takes, without values.
 
 `brainio.netcdf.inspection` creates these objects. Imports neither netCDF4 nor h5py.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,9 @@ DATA_NAME = "data"  # the data variable in files of this package; other files us
 _TEXT_BYTES = 64  # of one text of variable length: a Python object with header and characters, and a pointer to it
 _PACKING = frozenset({"scale_factor", "add_offset", "_FillValue", "missing_value"})
 _FLOAT_BYTES = 8
+_CODE_BYTES = 8  # per row of a coordinate, in its index
+_FACTORIZE_BYTES_PER_ROW = 56  # of one coordinate at a time: distinct values and counts
+_BOOKKEEPING_BYTES_PER_CHUNK = 512  # in HDF5, for each chunk of one read
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,38 @@ class VariableStructure:
             return 1
         return math.prod(-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True))
 
+    @property
+    def read_bytes(self) -> int:
+        """Bytes that reading all elements at once takes."""
+        return self.decoded_bytes + _BOOKKEEPING_BYTES_PER_CHUNK * self.chunk_count
+
+    @property
+    def value_count(self) -> int:
+        """Number of values; a text that is stored as an array of characters counts as one."""
+        is_characters = self.dtype.kind == "S" and len(self.shape) > 1
+        return math.prod(self.shape[:-1] if is_characters else self.shape)
+
+
+class MemoryNeed(NamedTuple):
+    """The memory in bytes that reading the variables of one group takes.
+
+    Attributes
+    ----------
+    data_path : str
+        Path of the data variable.
+    values : int
+        All values of the data variable.
+    coordinates : int
+        All coordinates: values and codes of all, and the factorization of one at a time.
+    largest_chunk : int
+        The largest decompressed chunk; 0 if no variable has chunks.
+    """
+
+    data_path: str
+    values: int
+    coordinates: int
+    largest_chunk: int
+
 
 @dataclass(frozen=True)
 class FileStructure:
@@ -137,10 +173,28 @@ class FileStructure:
         path = (group or "").strip("/")
         return tuple(variable for variable in self.variables if variable.group == path)
 
+    @cached_property
+    def memory_needs(self) -> dict[str, MemoryNeed]:
+        """Path of a group with variables, '' for the root -> memory that reading it takes; computed once."""
+        return {group: self._memory_need(group) for group in {variable.group for variable in self.variables}}
+
+    def _memory_need(self, group: str) -> MemoryNeed:
+        variables = self.variables_of(group)
+        data = max(variables, key=_data_rank)
+        coordinates = [variable for variable in variables if variable is not data]
+        rows = [variable.value_count for variable in coordinates]
+        stored = sum(variable.read_bytes for variable in coordinates)
+        return MemoryNeed(
+            data.path,
+            data.read_bytes,
+            stored + _CODE_BYTES * sum(rows) + _FACTORIZE_BYTES_PER_ROW * max(rows, default=0),
+            max(variable.chunk_bytes for variable in variables),
+        )
+
     def data_variable(self, group: str | None) -> VariableStructure | None:
         """Return the variable named `data`, or else the one with the most dimensions, or else the largest one."""
-        return max(
-            self.variables_of(group),
-            key=lambda each: (each.name == DATA_NAME, len(each.shape), each.decoded_bytes),
-            default=None,
-        )
+        return max(self.variables_of(group), key=_data_rank, default=None)
+
+
+def _data_rank(variable: VariableStructure) -> tuple[bool, int, int]:
+    return variable.name == DATA_NAME, len(variable.shape), variable.decoded_bytes
