@@ -32,13 +32,10 @@ from brainio.netcdf.file_objects import PinnedFile
 from brainio.netcdf.hdf5_lock import NETCDF_LOCK, hdf5_access
 from brainio.netcdf.inspection import inspect
 from brainio.netcdf.text import (
-    CodedText,
     MaskedText,
     find_missing,
-    mask_level,
     mask_texts,
-    read_text,
-    text_reader,
+    read_coded_text,
 )
 from brainio.xarray_compat import (
     ExplicitIndexer,
@@ -262,20 +259,15 @@ class _RecoverableVariable:
 def read_coordinates(array: xr.DataArray, store: Store) -> None:
     """Read all coordinates of an opened array in place, text along one dimension as `CodedText`."""
     for name, variable in list(coords_of(array).items()):
-        missing = find_missing(variable)
         if isinstance(variable, xr.IndexVariable):
+            missing = find_missing(variable)
             if missing is not None:
                 _set_dimension_coordinate(array, name, mask_texts(np.asarray(variable.values, dtype=object), missing))
             continue
-        is_text = variable.ndim == 1 and variable.dtype.kind in "OST"
-        read = text_reader(variable, store.ds.variables[name]) if is_text else None
-        # `variable.load()`, or setting `variable.values`, would import dask
         rows = _TEXT_BLOCK_ROWS if isinstance(store, _FileStore) else variable.size  # a stream fetches each chunk once
-        values: Any
-        if read is None:
-            values = mask_texts(np.asarray(variable.values), missing)
-        else:
-            values = CodedText(mask_level(read_text(read, variable.size, rows), missing))
+        text = read_coded_text(variable, store.ds.variables[name], rows)
+        # `variable.load()`, or setting `variable.values`, would import dask
+        values = mask_texts(np.asarray(variable.values), find_missing(variable)) if text is None else text
         set_stored_values(variable, values)
 
 

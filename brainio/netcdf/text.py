@@ -147,7 +147,27 @@ def factorize_variable(variable: xr.Variable) -> Level:
     return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
 
 
-def text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.ndarray, list[str]]] | None:
+def read_coded_text(variable: xr.Variable, raw: Any, block_rows: int) -> CodedText | None:
+    """Read a text coordinate along one dimension, block by block; None for masked texts and for other coordinates.
+
+    Parameters
+    ----------
+    variable : xarray.Variable
+        The opened variable.
+    raw : variable of netCDF4 or h5netcdf
+        The same variable of the file.
+    block_rows : int
+        Rows of a block.
+    """
+    if variable.ndim != 1 or variable.dtype.kind not in "OST":
+        return None
+    read = _text_reader(variable, raw)
+    if read is None:
+        return None
+    return CodedText(mask_level(_read_text(read, variable.size, block_rows), find_missing(variable)))
+
+
+def _text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.ndarray, list[str]]] | None:
     """Return a function that reads rows of text as codes and distinct texts; None for masked or other variables."""
     if any(name in variable.encoding for name in MASKS):
         return None
@@ -190,8 +210,8 @@ def _factorize_characters(characters: np.ndarray, encoding: str) -> tuple[np.nda
     return codes, [text.decode(encoding) for text in texts.tolist()]
 
 
-def read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int, block_rows: int) -> Level:
-    """Read all rows of a text variable, block by block, with a function from `text_reader`."""
+def _read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int, block_rows: int) -> Level:
+    """Read all rows of a text variable, block by block, with a function from `_text_reader`."""
     numbers: dict[str, int] = {}
     codes = np.empty(size, dtype=np.int32)
     for start in range(0, size, max(1, block_rows)):
