@@ -47,7 +47,8 @@ _guarded: "WeakKeyDictionary[Any, str]" = WeakKeyDictionary()  # lock -> the pro
 _renewals: list[Callable[[], object]] = []
 _acquired: dict[int, list[Lock]] = {}  # forking thread -> the locks that it acquired
 _properties: tuple[int, list[Lock]] = (0, [])  # number of modules when these locks were collected
-_lost: set[int] = set()  # ids of locks that a fork could not acquire, in the child
+lost_locks: set[int] = set()
+"""The ids of the locks that a fork could not acquire; empty except in the child. See `require_intact`."""
 
 # Locks of other packages under which threads of this one work, as (module, path of the attribute). h5py also acquires
 # its own before a fork, but waits for it while the fork holds others.
@@ -160,7 +161,7 @@ def require_intact(lock: Lock) -> None:
     ForkError
         A thread of the parent held the lock all the time that the fork waited; it will never be free here.
     """
-    if id(lock) in _lost:
+    if id(lock) in lost_locks:
         raise ForkError(
             f"{_guarded.get(lock, lock)} cannot be used in this forked process (pid {os.getpid()}): the fork waited "
             f"{LONGEST_WAIT:g} s for a thread of the parent to leave it, in vain. Fork before such threads start, or "
@@ -190,7 +191,7 @@ def _acquire_all() -> None:
         _let_others_proceed(busy, patience)
         patience = min(2 * patience, _LOG_AFTER)
     _acquired[threading.get_ident()] = acquired
-    _lost.update(lost)
+    lost_locks.update(lost)
 
 
 def _try_all(patience: float, lost: set[int]) -> tuple[list[Lock], Lock | None]:
@@ -279,7 +280,7 @@ def _release(locks: list[Lock]) -> None:
 
 def _release_in_parent() -> None:
     _release(_acquired.pop(threading.get_ident(), []))
-    _lost.clear()
+    lost_locks.clear()
 
 
 def _release_in_child() -> None:

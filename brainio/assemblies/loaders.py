@@ -95,7 +95,8 @@ class AssemblyLoader:
         self.file_path = Path(file_path) if isinstance(file_path, str | os.PathLike) else file_path
         self.group = group
         self.in_blocks = in_blocks
-        self.chunks = None if in_blocks else resolve_chunks(chunks)
+        loads_values = in_blocks or (chunks is None and BRAINIO_CHUNKS not in os.environ)
+        self.chunks = None if loads_values else resolve_chunks(chunks)
         self._chunked_dims = list(chunks) if isinstance(chunks, Mapping) and group is None else []
         self.kwargs = kwargs
 

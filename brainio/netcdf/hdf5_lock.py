@@ -55,7 +55,8 @@ class NetcdfLock:
         ForkError
             This process was forked while another thread used HDF5 for too long.
         """
-        forks.require_intact(self)
+        if forks.lost_locks:
+            forks.require_intact(self)
         if not self._own_lock.acquire(blocking, timeout):
             return False
         if not self._depth and not _acquire_xarray_locks(blocking, timeout):
