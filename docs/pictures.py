@@ -78,9 +78,9 @@ def simulated() -> NeuroidAssembly:
 
 def photograph(html: str, path: Path, height: int) -> None:
     """Write what a browser makes of a view."""
-    browser = shutil.which("chromium")
+    browser = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if browser is None:
-        print(f"Left {path} as it is: there is no chromium")
+        print(f"Left {path} as it is: Chromium is not installed")
         return
     with tempfile.TemporaryDirectory() as folder:
         page, picture = Path(folder, "page.html"), Path(folder, "page.png")

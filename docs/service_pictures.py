@@ -5,7 +5,6 @@ extra `test` and Chromium. Run it in the top folder of the project.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab_data import SCENES
-from tests.browser.visitor import NARROW, WIDE, start_chromium
+from tests.browser.visitor import NARROW, WIDE, find_chromium, start_chromium
 from tests.service.service_process import TOP, ServiceProcess
 
 LARGEST = 250_000  # bytes of a picture
@@ -61,6 +60,6 @@ def take(browser: Browser, url: str, path: Path, size: tuple[int, int], scheme: 
 
 
 if __name__ == "__main__":
-    if shutil.which("chromium") is None:
-        raise SystemExit("There is no chromium")
+    if find_chromium() is None:
+        raise SystemExit("Chromium is not installed (Debian: apt-get install chromium-headless-shell)")
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "pictures")
