@@ -123,7 +123,9 @@ class WorkerProcess:
         self._forget()
 
     def _forget(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one call at a time
+        self._start_lock = threading.Lock()  # no process starts after `stop`
+        self._is_stopped = False
         self._process: subprocess.Popen[bytes] | None = None
         self._calls = 0
         self._pid = os.getpid()
@@ -154,7 +156,7 @@ class WorkerProcess:
         ResourceLimitError
             It needed more time or memory than its limits.
         WorkerError
-            The process crashed or was killed, or the function raised another error.
+            The process crashed, was killed or stopped, or the function raised another error.
         """
         if _is_worker:
             return _function(function)(*arguments)
@@ -166,35 +168,56 @@ class WorkerProcess:
         return _result(answer, subject, limits)
 
     def stop(self) -> None:
-        """Kill the process, also during a call of another thread, which raises a `WorkerError` then."""
-        process = self._process
-        if process is not None and self._pid == os.getpid():
-            process.kill()
-            process.wait()
-            self._close(process)
+        """Kill the process for good; running and later calls of other threads raise a `WorkerError`."""
+        if self._pid != os.getpid():
+            return
+        with self._start_lock:
+            self._is_stopped = True
+            process = self._process
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        if self._lock.acquire(blocking=False):  # a running call still reads the pipes, and closes them itself
+            try:
+                self._close(process)
+            finally:
+                self._lock.release()
 
     def _answer(self, request: bytes, subject: str, limits: Limits | None) -> bytes:
         while True:
-            process = self._running()
+            process = self._running(subject)
             self._calls += 1
             try:
                 answer = _exchange(process, request, subject, limits)
             except BaseException:  # an interrupted call must not leave its answer to the next one
                 process.kill()
                 process.wait()
+                self._close(process)
                 raise
             if answer is not None:
                 if self._calls >= _MOST_CALLS or _uses_much(process, limits):
                     process.kill()
                     process.wait()
                 return answer
-            if process.wait() != _IDLE:  # it ended just before the call
-                raise WorkerError(_describe_end(process.returncode, subject, limits))
+            code = process.wait()
+            self._close(process)
+            if self._is_stopped:
+                raise WorkerError(_describe_stop(subject))
+            if code != _IDLE:  # it ended just before the call
+                raise WorkerError(_describe_end(code, subject, limits))
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        process = self._process
-        if process is not None and process.poll() is None:
+    def _running(self, subject: str) -> subprocess.Popen[bytes]:
+        with self._start_lock:
+            if self._is_stopped:
+                raise WorkerError(_describe_stop(subject))
+            process = self._process
+            if process is None or process.poll() is not None:
+                process = self._start()
             return process
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = self._process
         if process is not None:
             self._close(process)
         # -P: the search path is the one of this process, and the working directory may not exist any more
@@ -308,6 +331,10 @@ def _over_memory(subject: str, limits: Limits) -> str:
         f"The file may be damaged, or expand to far more than its size. If you trust it, set {limits.memory_setting} "
         f"to more MB and try again"
     )
+
+
+def _describe_stop(subject: str) -> str:
+    return f"{subject} was not processed: the worker process was stopped"
 
 
 def _describe_end(code: int, subject: str, limits: Limits | None) -> str:

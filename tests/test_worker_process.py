@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,8 @@ def test_output_of_libraries_does_not_count_as_an_answer(worker: WorkerProcess) 
         "[" * 100_000,
     ],
 )
-def test_an_answer_that_a_hostile_file_forged_is_an_error(worker: WorkerProcess, answer: str) -> None:
+def test_an_answer_that_a_hostile_file_forged_is_an_error(answer: str) -> None:
+    worker = WorkerProcess("test")  # its process may have more output, which no later call may read
     try:
         with pytest.raises(WorkerError, match=r"^a\.nc"):
             call(worker, "answer_raw", answer)
@@ -163,6 +165,23 @@ print(worker.call("math:floor", [0.5], subject="a.nc"))
 done.set()
 worker.stop()
 """
+
+
+def test_stopping_ends_a_running_call_at_once_and_allows_no_further_one() -> None:
+    for _ in range(5):
+        worker = WorkerProcess("test")
+        call(worker, "sleep", 0)
+        with ThreadPoolExecutor(2) as threads:
+            calls = [threads.submit(call, worker, "sleep", 30) for _ in range(2)]  # one runs, one waits for it
+            while worker._calls < 2:
+                time.sleep(0.001)
+            worker.stop()
+            failures = [call.exception(timeout=10) for call in calls]
+        assert [type(failure) for failure in failures] == [WorkerError, WorkerError]
+        assert {str(failure) for failure in failures} == {"a.nc was not processed: the worker process was stopped"}
+        assert worker._process is not None
+        assert worker._process.stdout is not None
+        assert worker._process.stdout.closed
 
 
 def test_a_killed_worker_is_an_error_and_replaced(worker: WorkerProcess) -> None:
