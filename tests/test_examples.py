@@ -16,6 +16,7 @@ import pytest
 import brainio
 
 TOP = Path(__file__).parents[1]
+many_commands = pytest.mark.slow(reason="starts a new process for each command of the page")
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FOUND = [module.name for module in pkgutil.walk_packages(brainio.__path__, "brainio.")]
 MODULES = ["brainio", *(name for name in FOUND if not name.endswith("__main__"))]  # importing these modules runs them
@@ -43,7 +44,14 @@ def test_examples_of_docstrings_run(name: str, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/guide.md", "docs/notebooks.md", "docs/citing.md", "docs/checking.md"]
+    "document",
+    [
+        "README.md",
+        "docs/guide.md",
+        "docs/notebooks.md",
+        pytest.param("docs/citing.md", marks=many_commands),
+        pytest.param("docs/checking.md", marks=many_commands),
+    ],
 )
 def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -59,6 +67,7 @@ def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monke
                 run(command)
 
 
+@many_commands
 def test_every_example_of_contributing_data_prints_the_shown_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -240,6 +240,7 @@ def test_the_script_reproduces_the_shipped_spikes_and_sounds(nitime: Path, tmp_p
     assert new[2] == shipped[2] or not same_libraries
 
 
+@pytest.mark.slow(reason="runs a whole packaging script twice")
 def test_a_second_run_changes_nothing(nitime: Path, tmp_path: Path) -> None:
     def bytes_of_all() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

@@ -172,7 +172,7 @@ def test_tables_fit_the_terminal(columns: int) -> None:
 
 
 @posix_only
-@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("columns", [60, 200])
 @pytest.mark.parametrize(
     "command",
     [

@@ -10,6 +10,7 @@ import brainio
 from tests.test_examples import BLOCK, TOP, output_of
 
 
+@pytest.mark.slow(reason="starts a new process for each command of the page")
 def test_every_example_of_the_search_page_prints_the_shown_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,7 @@ def test_a_reload_replaces_all_processes_without_losing_a_request(tmp_path: Path
     assert set(answers) == {(200, True)}
 
 
+@pytest.mark.slow(reason="systemd-analyze reads every unit of the machine")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_accepts_the_documented_unit_without_a_warning(tmp_path: Path) -> None:
     program = tmp_path / "brainio"

@@ -118,6 +118,7 @@ def test_a_killed_worker_process_is_replaced(tmp_path: Path) -> None:
         assert service.get("/healthz").status_code == 200
 
 
+@pytest.mark.slow(reason="starts a service with two worker processes, which build profiles for several seconds")
 def test_only_one_process_of_a_service_builds_profiles(tmp_path: Path) -> None:
     lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
     with ServiceProcess(home, "--workers", "3", BRAINIO_CATALOGS=str(lab), **WITH_PROFILES) as service:

@@ -107,7 +107,7 @@ def test_a_worker_killed_under_load_is_replaced_without_wrong_answers(tmp_path: 
         stop = threading.Event()
 
         def send_requests() -> None:
-            while not stop.is_set():
+            while not stop.wait(0.01):
                 try:
                     answer = httpx.get(service.url + ENTRY, timeout=20, trust_env=False, verify=NO_CERTIFICATES)
                 except httpx.TransportError:
