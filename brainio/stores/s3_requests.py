@@ -261,10 +261,15 @@ def _call_writing(access: Access, failure: str, call: Callable[["S3Client"], T])
     try:
         return call(access.signed)
     except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and _error_code(error) in _CONDITION_CODES:
+        if isinstance(error, ClientError) and is_unmet_condition(error):
             raise ChangedFileError(f"{failure}: another process wrote a file there. Read it again.") from error
         error_class = AccessRefusedError if _is_refusal(error) else TransferError
         raise error_class(f"{failure}: {_explain(error, writing=True)}") from error
+
+
+def is_unmet_condition(error: ClientError) -> bool:
+    """Return whether S3 refused a write because another process wrote the object, or ended the same upload."""
+    return _error_code(error) in _CONDITION_CODES
 
 
 def _call(location: Location, call: Callable[[Access], T]) -> T:

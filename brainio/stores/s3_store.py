@@ -9,7 +9,7 @@ unsigned requests.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from brainio.errors import InterruptedTransferError, MissingFileError, TransferE
 from brainio.stores.connections import extent_of_part, reason_of, shut_down
 from brainio.stores.location import Location
 from brainio.stores.redaction import redact
-from brainio.stores.s3_requests import access_to, is_amazon_endpoint, read_call, write_call
+from brainio.stores.s3_requests import access_to, is_amazon_endpoint, is_unmet_condition, read_call, write_call
 from brainio.stores.store import CHUNK, Facts, Progress, Span, Store, UploadResult, require_whole
 
 if TYPE_CHECKING:
@@ -278,7 +278,12 @@ class _PartUpload:
         }
         if not replace:
             request["IfNoneMatch"] = "*"
-        version_id = client.complete_multipart_upload(**request).get("VersionId")
+        try:
+            version_id = client.complete_multipart_upload(**request).get("VersionId")
+        except ClientError as error:
+            if is_unmet_condition(error):  # nobody can complete this upload any more; S3 charges for its parts
+                self._abort(client, [upload_id])
+            raise
         if version_id == "null":  # from some servers, which then refuse requests for that version
             version_id = client.head_object(Bucket=self._bucket, Key=self._key).get("VersionId")
         self.abort_uploads(client)
@@ -286,7 +291,10 @@ class _PartUpload:
 
     def abort_uploads(self, client: "S3Client") -> None:
         """Abort the unfinished uploads of this object."""
-        for upload_id in self._open_uploads(client):
+        self._abort(client, self._open_uploads(client))
+
+    def _abort(self, client: "S3Client", upload_ids: Iterable[str]) -> None:
+        for upload_id in upload_ids:
             with suppress(ClientError):
                 client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
 

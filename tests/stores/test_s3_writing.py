@@ -104,6 +104,18 @@ def test_an_upload_aborted_by_others_raises_a_specific_error(bucket: MotoS3, lar
         upload(large, LOCATION, end)
 
 
+def test_an_upload_leaves_no_parts_if_another_process_stored_the_object_meanwhile(bucket: MotoS3, large: Path) -> None:
+    body = large.read_bytes()
+
+    def store(_count: int) -> None:
+        bucket.put("lab-bucket", LOCATION.key, body)
+
+    with pytest.raises(ChangedFileError):
+        upload(large, LOCATION, store, replace=False)
+    assert bucket.open_uploads("lab-bucket") == []
+    assert body_at(bucket) == body
+
+
 def test_an_upload_of_another_key_with_the_same_prefix_is_unchanged(bucket: MotoS3, large: Path) -> None:
     bucket.client().create_multipart_upload(Bucket="lab-bucket", Key=f"{LOCATION.key}.more")
     upload(large, LOCATION)
