@@ -23,7 +23,7 @@ from brainio.text import share
 
 def load_stimulus_set(entry: Entry) -> StimulusSet:
     """Load a stimulus set with its files, fetched if necessary, verified and unpacked."""
-    _table_and_archive(entry)
+    _require_files(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
 
     def load() -> StimulusSet:
@@ -36,7 +36,7 @@ def load_stimulus_set(entry: Entry) -> StimulusSet:
 
 def load_stimulus_table(entry: Entry) -> StimulusSet:
     """Load a stimulus set without its files, which are fetched at the first access to a path."""
-    table, _ = _table_and_archive(entry)
+    table, _ = _require_files(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with prefix_errors(entry):
         stimulus_set: StimulusSet = retry_if_pruned(
@@ -133,11 +133,12 @@ def _fetch(entry: Entry) -> tuple[Path, _EntryArchive]:
 
 
 def _unpack(entry: Entry, zip_path: Path) -> UnpackedArchive:
-    _, archive = _table_and_archive(entry)
+    _, archive = _require_files(entry)
     return local_cache().unpack(zip_path, archive.sha1 or None)
 
 
-def _table_and_archive(entry: Entry) -> tuple[EntryFile, EntryFile]:
+def _require_files(entry: Entry) -> tuple[EntryFile, EntryFile]:
+    """Return the CSV and ZIP files of an entry; raise EntryUnavailableError if it lacks one."""
     table, archive = entry.file("csv"), entry.file("zip")
     if table is None or archive is None:
         raise EntryUnavailableError(explain_unavailable(entry))
