@@ -141,13 +141,13 @@ def readable_size(size: float) -> str:
 
     Examples
     --------
-    >>> readable_size(0), readable_size(1500), readable_size(999_999), readable_size(2e12)
-    ('0 B', '1.5 kB', '1.0 MB', '2.0 TB')
+    >>> readable_size(0), readable_size(1500), readable_size(999_999), readable_size(2e18)
+    ('0 B', '1.5 kB', '1.0 MB', '2.0 EB')
     """
     if size < 1000:
         return f"{size:.0f} B"
-    for unit in ("kB", "MB", "GB"):
+    for unit in ("kB", "MB", "GB", "TB", "PB"):
         size /= 1000
         if round(size, 1) < 1000:
             return f"{size:.1f} {unit}"
-    return f"{size / 1000:.1f} TB"
+    return f"{size / 1000:.1f} EB"

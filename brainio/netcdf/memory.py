@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainio.errors import InsufficientMemoryError
+from brainio.progress import readable_size
 from brainio.worker_process import memory_left
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # HDF5 takes up to three times the size of a chunk to decompress it, and statistics take about as much.
 _MAX_CHUNK_BYTES = 64 << 20
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def free_memory() -> int | None:
@@ -71,17 +71,17 @@ def require_memory(structure: FileStructure, where: str, group: str | None = Non
     if free is None or (need.values if eager else 0) + need.coordinates + need.largest_chunk <= free:
         return
     parts = [
-        f"{_format_bytes(need.values)} for the values of {need.data_path}" if eager else "",
-        f"{_format_bytes(need.coordinates)} for coordinates",
-        f"{_format_bytes(need.largest_chunk)} for the largest chunk" if need.largest_chunk else "",
+        f"{readable_size(need.values)} for the values of {need.data_path}" if eager else "",
+        f"{readable_size(need.coordinates)} for coordinates",
+        f"{readable_size(need.largest_chunk)} for the largest chunk" if need.largest_chunk else "",
     ]
     if need.coordinates + need.largest_chunk > free:
         remedy = "Use a machine with more memory, or ask the author for a file with fewer coordinates or smaller chunks"
     else:
         remedy = "Read it by chunks (chunks='auto', or BRAINIO_CHUNKS=auto), or with stream=True, and select a part"
     raise InsufficientMemoryError(
-        f"{where} does not fit into memory: it has {_format_bytes(structure.file_bytes)}, and decoded it needs "
-        f"{', '.join(part for part in parts if part)}; {_format_bytes(free)} are free. {remedy}."
+        f"{where} does not fit into memory: it has {readable_size(structure.file_bytes)}, and decoded it needs "
+        f"{', '.join(part for part in parts if part)}; {readable_size(free)} are free. {remedy}."
     )
 
 
@@ -107,9 +107,9 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
     for variable in variables:
         if variable.chunk_bytes > _MAX_CHUNK_BYTES:
             raise InsufficientMemoryError(
-                f"{where}: one chunk of {variable.path} has {_format_bytes(variable.chunk_bytes)} "
+                f"{where}: one chunk of {variable.path} has {readable_size(variable.chunk_bytes)} "
                 f"({variable.chunk_bytes:,} bytes) when it is decompressed; to read a file block by block, chunks may "
-                f"have at most {_format_bytes(_MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
+                f"have at most {readable_size(_MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
                 f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
             )
     need = structure.memory_needs.get((group or "").strip("/"))
@@ -119,21 +119,9 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
         return
     remedy = f"Set {worker.setting} to more MB" if worker is not None else "Use a machine with more memory"
     raise InsufficientMemoryError(
-        f"{where}: its coordinates need about {_format_bytes(coordinates)} of memory; {_format_bytes(free)} are free. "
+        f"{where}: its coordinates need about {readable_size(coordinates)} of memory; {readable_size(free)} are free. "
         f"{remedy}, or ask the author for a file with fewer coordinates."
     )
-
-
-def _format_bytes(count: int) -> str:
-    """Format a number of bytes with its unit.
-
-    >>> _format_bytes(55_000), _format_bytes(160 * 10**9), _format_bytes(0)
-    ('55 kB', '160 GB', '0 bytes')
-    """
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.3g} {_UNITS[unit]}"
 
 
 def _available_bytes() -> int | None:

@@ -87,7 +87,7 @@ def test_a_recording_larger_than_the_limit_is_packaged_within_300_mb(tmp_path: P
 
 def test_a_chunk_above_the_memory_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = expanding(tmp_path / "a.nc", (5_000, 50_000), (5_000, 50_000))
-    with pytest.raises(InsufficientMemoryError, match=r"a\.nc: one chunk of /data has 1 GB \(1,000,000,000 bytes\)"):
+    with pytest.raises(InsufficientMemoryError, match=r"a\.nc: one chunk of /data has 1\.0 GB \(1,000,000,000 bytes\)"):
         DataAssembly.from_files(path, in_blocks=True)
     (problem,) = brainio.validate(path).errors
     assert (problem.code, "1,000,000,000 bytes" in problem.found) == ("assembly-unreadable", True)
