@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 
 from brainio.errors import CacheError, LocationError
 from brainio.processes import PART, remove_leftovers, this_process
-from brainio.text import shortened
+from brainio.text import shorten
 
 BRAINIO_HOME = "BRAINIO_HOME"
 _LONGEST_PATH, _LONGEST_NAME = 4096, 255  # bytes, on every file system that is promised
@@ -90,10 +90,10 @@ def require_possible_path(path: str | os.PathLike[str]) -> None:
     """
     text = os.fspath(path)
     if "\0" in text:
-        raise LocationError(f"{shortened(text)!r} can be no path: it holds a NUL character")
+        raise LocationError(f"{shorten(text)!r} can be no path: it holds a NUL character")
     if len(text) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in Path(text).parts):
         raise LocationError(
-            f"{shortened(text)!r} can be no path: it has {len(text):,} characters; a path has at most "
+            f"{shorten(text)!r} can be no path: it has {len(text):,} characters; a path has at most "
             f"{_LONGEST_PATH:,}, each part of it {_LONGEST_NAME}"
         )
 

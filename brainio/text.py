@@ -22,7 +22,7 @@ _HIDDEN = re.compile(
 )
 
 _SHOWN = 5
-_LONGEST = 100  # characters of a text in a message
+_MAX_LENGTH = 100  # characters of a text in a message
 _MOST_COMPARED = 10_000  # comparing the spelling of more takes seconds
 
 # Pairs of letters to compare: the time grows with the square of the length of a name.
@@ -127,15 +127,18 @@ def fault_of_text(text: str) -> str | None:
     return None
 
 
-def shortened(text: str, longest: int = _LONGEST) -> str:
-    """Shorten a text to a number of characters, with an ellipsis.
+def shorten(text: str, length: int = _MAX_LENGTH, *, keep_end: bool = False) -> str:
+    """Shorten a text to a number of characters with an ellipsis, at its end or in its middle.
 
     Examples
     --------
-    >>> shortened("a" * 200, 10)
-    'aaaaaaa...'
+    >>> shorten("NeuroidAssembly", 8), shorten("dicarlo.MajajHong2015", 12, keep_end=True)
+    ('Neuroid…', 'dicarl…g2015')
     """
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2 if keep_end else 0
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def quantity(number: int, noun: str, plural: str | None = None) -> str:
@@ -184,7 +187,7 @@ def some(values: Iterable[object]) -> str:
     ("'V1', 'V2'", '0, 1, 2, 3, 4 and 2 more')
     """
     listed = list(values)
-    shown = ", ".join(shortened(_quote(value)) for value in listed[:_SHOWN])
+    shown = ", ".join(shorten(_quote(value)) for value in listed[:_SHOWN])
     return shown if len(listed) <= _SHOWN else f"{shown} and {len(listed) - _SHOWN:,} more"
 
 

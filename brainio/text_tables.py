@@ -7,6 +7,8 @@ such as years last.
 
 from collections.abc import Sequence
 
+from brainio.text import shorten
+
 _MIN_FIRST_COLUMN, _MIN_COLUMN, _MIN_CELL = 24, 8, 3  # characters
 _GAP = 2  # characters between columns
 _CUT_IN_THE_MIDDLE = {"identifier", "entry", "path", "location", "folder", "card", "file", "assembly", "stimulus set"}
@@ -64,17 +66,3 @@ def fit_columns(headers: Sequence[str], rows: Sequence[Sequence[str]], width: in
 def shorten_cell(header: str, text: str, width: int) -> str:
     """Shorten a cell where its column can be cut."""
     return shorten(text, width, keep_end=header in _CUT_IN_THE_MIDDLE)
-
-
-def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
-    """Shorten text to a number of characters with an ellipsis, at its end or in its middle.
-
-    Examples
-    --------
-    >>> shorten("NeuroidAssembly", 8), shorten("dicarlo.MajajHong2015", 12, keep_end=True)
-    ('Neuroid…', 'dicarl…g2015')
-    """
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2 if keep_end else 0
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

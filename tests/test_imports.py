@@ -33,8 +33,8 @@ LAYERS = [
     {"installation", "progress", "dois", "licenses", "levels", "xarray_compat", "units"},
     {"threads", "forks", "local_files"},
     {"processes"},
-    {"errors"},
-    {"text", "member_names", "text_tables"},
+    {"errors", "text_tables"},
+    {"text", "member_names"},
 ]
 INTERFACE = {
     "brainio": (

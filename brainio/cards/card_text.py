@@ -9,7 +9,7 @@ from typing import Any
 from brainio.catalogs.cards import Card
 from brainio.dois import stored_doi
 from brainio.progress import readable_size
-from brainio.text import quantity
+from brainio.text import quantity, shorten
 
 _MAX_COMMON_WIDTH = 44  # characters of the most common values in a line
 _MAX_COUNTED = 8  # regions, animals or subjects in a line
@@ -73,7 +73,7 @@ def _join_that_fit(parts: list[str]) -> str:
     for part in parts:
         longer = f"{line}, {part}" if line else part
         if len(longer) > _MAX_COMMON_WIDTH:
-            return f"{line}, ..." if line else f"{part[: _MAX_COMMON_WIDTH - 3]}..."
+            return f"{line}, ..." if line else shorten(part, _MAX_COMMON_WIDTH)
         line = longer
     return line
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from brainio.text import shorten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -246,7 +248,7 @@ def to_json_value(value: Any) -> Any:
 def clean_text(value: Any, max_length: int = _MAX_TEXT) -> str:
     """Return the text of a value, encodable as UTF-8 and truncated to a number of characters."""
     text = str(value).encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= max_length else text[: max_length - 1] + "…"
+    return shorten(text, max_length)
 
 
 def round_significant(value: float) -> float | None:

@@ -22,6 +22,7 @@ from brainio.cards.profile_files import (
 )
 from brainio.progress import show_progress
 from brainio.stimuli import STIMULUS_ID
+from brainio.text import shorten
 from brainio.views.previews import Thumbnail, build_preview, encode_thumbnail
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def _to_stored_numbers(kind: str, values: list[Any]) -> tuple[Kind, list[Any]] |
 
 
 def _to_cell_text(value: Any) -> str:
-    text = to_stored_text(str(value))
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    return shorten(to_stored_text(str(value)), _MAX_TEXT)
 
 
 def write_thumbnails(connection: Connection, stimuli: StimulusSet, on_batch: Callable[[], None]) -> list[int]:

@@ -31,8 +31,8 @@ from brainio.errors import (
     TransferError,
     ValidationError,
 )
-from brainio.text import printable, printable_json, printable_line
-from brainio.text_tables import fit_columns, format_table, shorten, shorten_cell
+from brainio.text import printable, printable_json, printable_line, shorten
+from brainio.text_tables import fit_columns, format_table, shorten_cell
 
 if TYPE_CHECKING:
     from brainio.validation import Report

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-from brainio.text import printable, printable_line
+from brainio.text import printable, printable_line, shorten
 from brainio.text_tables import format_table
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class SearchResults(Sequence[Hit]):
         width : int, optional
             Columns of the terminal, to which cells are shortened. By default, titles have up to 60 characters.
         """
-        query = f" for {_cut(self.text, _MAX_TEXT)!r}" if self.text else ""
+        query = f" for {shorten(self.text, _MAX_TEXT)!r}" if self.text else ""
         lines = [f"{self.summary}{query}", *filter(None, [self.note])]
         facets = self.facet_lines()
         if width is not None:
@@ -236,8 +236,5 @@ def _row(hit: Hit) -> dict[str, str]:
     }
     if hit.status != "current":
         row["identifier"] += f" ({hit.status})"
-    return {name: _cut(printable_line(text), _MAX_WIDTHS.get(name)) for name, text in row.items()}
-
-
-def _cut(text: str, width: int | None) -> str:
-    return text if width is None or len(text) <= width else f"{text[: width - 3].rstrip()}..."
+    lines = {name: printable_line(text) for name, text in row.items()}
+    return lines | {name: shorten(lines[name], width) for name, width in _MAX_WIDTHS.items()}

@@ -25,7 +25,7 @@ import numpy as np
 import xarray as xr
 
 from brainio.errors import AssemblyFormatError, PackagingError
-from brainio.text import fault_of_text, shortened
+from brainio.text import fault_of_text, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -278,4 +278,4 @@ def _require_text(name: object, value: object, texts: Iterable[str]) -> None:
 
 
 def _refuse(name: object, value: object, remedy: str) -> NoReturn:
-    raise PackagingError(f"the attribute {name!r} is {shortened(repr(value))}; {remedy}, or delete it")
+    raise PackagingError(f"the attribute {name!r} is {shorten(repr(value))}; {remedy}, or delete it")

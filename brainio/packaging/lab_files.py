@@ -20,7 +20,7 @@ from brainio.netcdf.chunks import iter_blocks
 from brainio.packaging.checks import raise_for_problems
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.stimuli.columns import ColumnFault, column_values
-from brainio.text import shortened, some
+from brainio.text import shorten, some
 from brainio.validation import problem
 from brainio.validation.sources import RecordingFiles, read_recording_files, read_stimulus_files
 from brainio.validation.values import CellRules, is_missing
@@ -242,4 +242,4 @@ def _values(array: xr.DataArray) -> dict[str, Any]:
 
 def _format_value(value: Any) -> str:
     """Format a value so that text and numbers look different."""
-    return shortened(repr(value), _MAX_LENGTH) if isinstance(value, str) else str(to_json_value(value))
+    return shorten(repr(value), _MAX_LENGTH) if isinstance(value, str) else str(to_json_value(value))

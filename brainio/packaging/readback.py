@@ -27,7 +27,7 @@ from brainio.netcdf.chunks import iter_blocks
 from brainio.progress import TransferBar
 from brainio.stimuli import StimulusSet
 from brainio.stimuli.columns import ColumnFault, column_values
-from brainio.text import shortened, some
+from brainio.text import shorten, some
 from brainio.validation import PATH_IN_STORE
 from brainio.xarray_compat import coords_of
 
@@ -255,13 +255,13 @@ def _attribute_differences(
     for name, value in stored.items():
         found = after.get(name)
         if not equal_attributes(value, found):
-            was, would_be = (shortened(repr(each)) for each in (value, found))
+            was, would_be = (shorten(repr(each)) for each in (value, found))
             change = f"is {was} and would come back as {would_be}"
             yield f"the attribute {name!r} of {subject} {change}; convert or delete it"
     for name, value in after.items():
         is_added = value is None or isinstance(value, xr.DataArray) or name in (STIMULUS_SET, STIMULUS_SET_IDENTIFIER)
         if name not in stored and not is_added:
-            yield f"the attribute {name!r} of {subject} would appear, as {shortened(repr(value))}; rename attributes"
+            yield f"the attribute {name!r} of {subject} would appear, as {shorten(repr(value))}; rename attributes"
 
 
 def table_differences(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
@@ -336,7 +336,7 @@ def value_difference(
     if same.all():
         return None
     place = tuple(np.argwhere(~same)[0].tolist())
-    shown = [shortened(repr(_to_python_scalar(values[place]))) for values in (before, after)]
+    shown = [shorten(repr(_to_python_scalar(values[place]))) for values in (before, after)]
     position = ", ".join(str(at + start) for at, start in zip(place, offset or (0,) * len(place), strict=True))
     return f"is {shown[0]}{f' at position {position}' if position else ''} and would come back as {shown[1]}"
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from brainio.stimuli.paths import FILENAME
 from brainio.stimuli.typed_csv import TEXT_COLUMNS
-from brainio.text import fault_of_text, shortened
+from brainio.text import fault_of_text, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,12 +210,12 @@ def _check_objects(values: np.ndarray) -> ColumnValues | ColumnFault:
         return ColumnValues(TRUTHS, truths, is_missing)
     if distinct == {DATES}:
         return ColumnFault(
-            UNSTORABLE, rows[:1].tolist(), f"{shortened(repr(present[0]))} as object", "dates as datetime64", _FIX_DATES
+            UNSTORABLE, rows[:1].tolist(), f"{shorten(repr(present[0]))} as object", "dates as datetime64", _FIX_DATES
         )
     others = [row for row, kind in zip(rows.tolist(), kinds.tolist(), strict=True) if kind not in _PLAIN]
     if others:
         value = values[others[0]]
-        found = f"{type(value).__name__} {shortened(repr(value))}"
+        found = f"{type(value).__name__} {shorten(repr(value))}"
         fix = _FIX_PARTS if isinstance(value, _CONTAINERS) else _FIX_OTHERS
         return ColumnFault(UNSTORABLE, others, found, "one text, number, truth or date in each row", fix)
     return _mixed_types(values, rows, ["numbers" if kind in (INTEGERS, FLOATS) else kind for kind in kinds.tolist()])
@@ -237,7 +237,7 @@ def _check_texts(values: np.ndarray, is_missing: np.ndarray) -> ColumnValues | C
     texts = [None if missing else str(value) for value, missing in zip(values.tolist(), is_missing, strict=True)]
     bad = [row for row, text in enumerate(texts) if text is not None and fault_of_text(text)]
     if bad:
-        found = f"{fault_of_text(str(texts[bad[0]]))} in {shortened(ascii(texts[bad[0]]))}"
+        found = f"{fault_of_text(str(texts[bad[0]]))} in {shorten(ascii(texts[bad[0]]))}"
         fix = "remove the character, or decode the text correctly"
         return ColumnFault(
             UNENCODABLE, bad, found, "text without NUL characters and lone surrogates, which UTF-8 cannot encode", fix
@@ -256,7 +256,7 @@ def _check_numbers(
         changed = [row for row in rows.tolist() if floats[row] != numbers[row]]
         if not changed:
             return ColumnValues(FLOATS, np.array(floats), is_missing)
-        found = f"{shortened(repr(numbers[changed[0]]))} next to floats"
+        found = f"{shorten(repr(numbers[changed[0]]))} next to floats"
         return ColumnFault(
             UNSTORABLE,
             changed,
@@ -269,7 +269,7 @@ def _check_numbers(
     limits = np.iinfo(dtype)
     outside = [row for row, number in enumerate(integers) if not limits.min <= number <= limits.max]
     if outside:
-        found = f"the integer {shortened(str(integers[outside[0]]))}"
+        found = f"the integer {shorten(str(integers[outside[0]]))}"
         fix = "convert the column to text with column.map(str, na_action='ignore')"
         return ColumnFault(UNSTORABLE, outside, found, f"integers of {dtype}", fix)
     return ColumnValues(INTEGERS, np.array(integers, dtype=dtype), is_missing)
@@ -287,7 +287,7 @@ def _mixed_types(values: np.ndarray, rows: np.ndarray, kinds: list[str]) -> Colu
     usual = max(dict.fromkeys(kinds), key=kinds.count)
     odd = [row for row, kind in zip(rows.tolist(), kinds, strict=True) if kind != usual]
     odd_kinds = " and ".join(dict.fromkeys(kind for kind in kinds if kind != usual))
-    examples = ", ".join(shortened(repr(value)) for value in values[odd[:3]].tolist())
+    examples = ", ".join(shorten(repr(value)) for value in values[odd[:3]].tolist())
     verb = "is" if len(odd) == 1 else "are"
     found = f"{len(odd):,} of {len(values):,} values {verb} {odd_kinds} among {usual}: {examples}"
     return ColumnFault(MIXED, odd, found, "values of one type", _FIX_MIXED)

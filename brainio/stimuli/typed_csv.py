@@ -17,7 +17,7 @@ import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
 from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID
-from brainio.text import shortened, some
+from brainio.text import shorten, some
 
 MOST_COLUMNS = 10_000
 """Maximum number of columns of a stimulus set: pandas takes seconds for as many."""
@@ -263,7 +263,7 @@ class TypedCsv:
             )
 
     def _mixed_error(self, number: int, rows: list[int], cells: list[str], fault: str) -> StimulusSetFormatError:
-        shown = ", ".join(f"line {self.lines[row]} has {shortened(cells[row])}" for row in rows[:5])
+        shown = ", ".join(f"line {self.lines[row]} has {shorten(cells[row])}" for row in rows[:5])
         return self._error(
             f"is a typed CSV file, in which all text is quoted, but the column {self.names[number]!r} has "
             f"{len(rows):,} of {len(cells):,} cells that are {fault}: {shown}. Quote every text of the column, and no "

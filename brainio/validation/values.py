@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.stimuli import FILENAME
-from brainio.text import fault_of_text, shortened
+from brainio.text import fault_of_text, shorten
 from brainio.validation.report import Problem, problem
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def _mixed_kinds_problem(cells: Cells, is_word: pd.Series, numeric: int) -> Prob
         is_rare, count, usual = (~is_word & cells.texts.notna(), numeric, "numbers among text")
     verb = "is" if count == 1 else "are"
     found = f"{count:,} of {numeric + words:,} cells {verb} {usual}: {_format_cells(cells, is_rare)}"
-    example = shlex.quote(shortened(str(cells.texts[is_word].iloc[0]), 40))
+    example = shlex.quote(shorten(str(cells.texts[is_word].iloc[0]), 40))
     return problem("cell-kind-differs", cells.place, found, fix=_fix(_KIND_FIX, cells).replace("{missing}", example))
 
 
@@ -274,7 +274,7 @@ def _format_cells(cells: Cells, chosen: pd.Series) -> str:
     """Format the first chosen cells with row and content, and the number of further ones."""
     places = np.flatnonzero(chosen.to_numpy())
     named = ", ".join(
-        f"{cells.rows[at]} {shortened(repr(cells.texts.iloc[at]), 40)}" for at in places[:_MOST_CELLS].tolist()
+        f"{cells.rows[at]} {shorten(repr(cells.texts.iloc[at]), 40)}" for at in places[:_MOST_CELLS].tolist()
     )
     return named if len(places) <= _MOST_CELLS else f"{named} and {len(places) - _MOST_CELLS:,} more"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from brainio.progress import readable_size
-from brainio.text import printable
+from brainio.text import printable, shorten
 from brainio.views.decoders import Preview, decode_first_frame, decode_image, draw_wav, is_image
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _decode(path: Path, size: int, max_pixels: int, file_size: int) -> Preview:
     if kind == "text":
         with path.open("rb") as file:
             text = file.read(4 * _EXCERPT_LENGTH).decode("utf-8", "replace")
-        return Preview(None, kind, text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "…")
+        return Preview(None, kind, shorten(text, _EXCERPT_LENGTH))
     if kind != "sound" and (kind == "image" or is_image(path)):
         return decode_image(path, size, max_pixels)
     return Preview(None, kind, f"{path.suffix.lower().lstrip('.') or 'no extension'}, {readable_size(file_size)}")

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from brainio.progress import readable_size
-from brainio.text import printable
+from brainio.text import printable, shorten
 
 _MAX_LENGTH = 60  # of a formatted value
 
@@ -51,7 +51,7 @@ def format_value(value: Any, max_length: int = _MAX_LENGTH, digits: int = 6) -> 
         text = value if isinstance(value, str) else str(value)
     except Exception:  # third-party objects can raise anything
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= max_length else text[: max_length - 1] + "…"
+    return shorten(text, max_length)
 
 
 def format_count(number: int) -> str:
