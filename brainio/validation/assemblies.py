@@ -40,6 +40,7 @@ from brainio.validation.values import (
     kinds_of,
     repeats,
 )
+from brainio.xarray_compat import coords_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +101,8 @@ def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) ->
     ]
     try:
         # Only the class decides which dimensions are valid, so coordinates are passed unchanged.
-        assembly_class(assembly).validate()
+        instance = assembly if type(assembly) is assembly_class else assembly_class(assembly)
+        instance.validate()
     except (AssertionError, FormatError) as error:
         found = f"{tuple(assembly.dims)}, which do not fit the class {assembly_class.__name__}"
         expected = str(error).partition("; expected ")[2].partition(". ")[0]
@@ -111,7 +113,7 @@ def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) ->
 def stimulus_coordinate(assembly: xr.DataArray) -> str | None:
     """Return the name of the coordinate with the presented stimuli; None without one along a single dimension."""
     name = next((name for name in ID_COLUMNS if name in assembly.coords), None)
-    return None if name is None or assembly[name].ndim != 1 or name in assembly.dims else name
+    return None if name is None or coords_of(assembly)[name].ndim != 1 or name in assembly.dims else name
 
 
 def stimulus_id_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
@@ -124,10 +126,10 @@ def stimulus_id_problems(assembly: xr.DataArray, assembly_class: type[DataAssemb
         found = f"coordinates {', '.join(map(str, assembly.coords)) or 'none'}"
         expected = f"{needed} (such as 'presentation', not 'stimulus_id' itself)"
         return [problem("stimulus-id-missing", "coordinate 'stimulus_id'", found, expected=expected)]
-    values, dim = assembly[name].values.tolist(), assembly[name].dims[0]
+    ids = coords_of(assembly)[name]
     return [
-        problem("presentation-without-stimulus", f"{dim} {place}", f"{name} {value!r}")
-        for place, value in enumerate(values)
+        problem("presentation-without-stimulus", f"{ids.dims[0]} {place}", f"{name} {value!r}")
+        for place, value in enumerate(ids.values.tolist())
         if not is_id(value)
     ]
 
@@ -136,9 +138,9 @@ def _neuroid_problems(assembly: xr.DataArray) -> list[Problem]:
     if "neuroid" not in assembly.dims:
         return []
     place = "coordinate 'neuroid_id'"
-    if "neuroid_id" not in assembly.coords or assembly["neuroid_id"].dims != ("neuroid",):
+    if "neuroid_id" not in assembly.coords or coords_of(assembly)["neuroid_id"].dims != ("neuroid",):
         return [problem("neuroid-id-missing", place, "no such coordinate along 'neuroid'")]
-    ids = list(enumerate(assembly["neuroid_id"].values.tolist()))
+    ids = list(enumerate(coords_of(assembly)["neuroid_id"].values.tolist()))
     lacking = [(row, value) for row, value in ids if is_missing(value) or value == ""]
     kept = [(row, value) for row, value in ids if not (is_missing(value) or value == "")]
     problems = [problem("neuroid-id-missing", f"neuroid {row}", f"neuroid_id {value!r}") for row, value in lacking]
@@ -152,18 +154,18 @@ def _time_bin_problems(assembly: xr.DataArray) -> list[Problem]:
     if "time_bin" not in assembly.dims:
         return []
     names = ("time_bin_start", "time_bin_end")
-    lacking = [name for name in names if name not in assembly.coords or assembly[name].dims != ("time_bin",)]
+    lacking = [name for name in names if name not in assembly.coords or coords_of(assembly)[name].dims != ("time_bin",)]
     if lacking:
         return [
             problem("time-bin-incomplete", f"coordinate {name!r}", "no such coordinate along 'time_bin'")
             for name in lacking
         ]
-    bins = [assembly[name].values for name in names]
+    bins = [coords_of(assembly)[name].values for name in names]
     wrong = [name for name, values in zip(names, bins, strict=True) if kinds_of(values) not in ([NUMBER], [])]
     if wrong:
-        kinds = {name: " and ".join(kinds_of(assembly[name].values)) for name in wrong}
+        kinds = {name: " and ".join(kinds_of(coords_of(assembly)[name].values)) for name in wrong}
         return [problem("time-bin-not-number", f"coordinate {name!r}", kinds[name]) for name in wrong]
-    units = {name: assembly[name].attrs.get("units") for name in names}
+    units = {name: coords_of(assembly)[name].attrs.get("units") for name in names}
     factors = {name: milliseconds_per(units[name]) for name in names}
     if None in factors.values():
         return [
@@ -232,7 +234,7 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
     stimuli = assembly.attrs.get("stimulus_set")
     joined_in = list(stimuli.columns) if isinstance(stimuli, pd.DataFrame) else []
     problems = []
-    for name, coord in assembly.coords.items():
+    for name, coord in coords_of(assembly).items():
         if not isinstance(name, str) or not name or name == "data" or set(name) & _NOT_IN_NAMES:
             problems.append(problem("coordinate-name", f"coordinate {name!r}", repr(name)))
         if name in assembly.dims and coord.dims != (name,):
@@ -241,7 +243,7 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
             expected = "names of dimensions for coordinates along them only"
             problems.append(problem("coordinate-name", f"coordinate {name!r}", found, expected=expected, fix=fix))
         if not is_redundant_coordinate(assembly, name) and name not in joined_in:
-            problems += _storage_problems(f"coordinate {name!r}", coord.variable)
+            problems += _storage_problems(f"coordinate {name!r}", coord)
     return problems
 
 
@@ -291,10 +293,11 @@ def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
     if name is None or known is None:
         return []
     problems = _unknown_stimulus_problems(assembly, known)
-    if kinds_of(assembly[name].values) == [NUMBER] and TEXT in kinds_of(np.array(known, dtype=object)):
-        number = f"numbers, such as {assembly[name].values.tolist()[0]!r}; text in the stimulus set"
+    ids = coords_of(assembly)[name].values
+    if kinds_of(ids) == [NUMBER] and TEXT in kinds_of(np.array(known, dtype=object)):
+        number = f"numbers, such as {ids.tolist()[0]!r}; text in the stimulus set"
         problems.append(problem("stimulus-id-number", f"coordinate {name!r}", number))
-    shown = set(map(_normalized_id, assembly[name].values.tolist()))
+    shown = set(map(_normalized_id, ids.tolist()))
     unused = [value for value in table.sound_ids().values() if _normalized_id(value) not in shown]
     if unused:
         found = f"{len(unused)} of {len(known)} stimuli are in no presentation: {some(unused)}"
@@ -315,11 +318,12 @@ def _unknown_stimulus_problems(assembly: xr.DataArray, known: Iterable[object]) 
     spelled = {_normalized_id(text): text for text in texts}
     counts: Counter[object] = Counter()
     first: dict[object, int] = {}
-    for place, value in enumerate(assembly[name].values.tolist()):
+    ids = coords_of(assembly)[name]
+    for place, value in enumerate(ids.values.tolist()):
         if is_id(value) and str(value) not in texts:
             counts[value] += 1
             first.setdefault(value, place)
-    dim = assembly[name].dims[0]
+    dim = ids.dims[0]
     problems = []
     for value, count in counts.items():
         other = spelled.get(_normalized_id(value)) if len(spelled) == len(texts) else None
@@ -346,17 +350,17 @@ def _metadata_problems(assembly: xr.DataArray, id_name: str, table: Table) -> li
     first: dict[str, int] = {}
     for row, value in table.sound_ids().items():
         first.setdefault(str(value), row)
-    dims = assembly[id_name].dims
-    rows = np.array([first.get(str(value), -1) for value in assembly[id_name].values], dtype=np.intp)
+    ids = coords_of(assembly)[id_name]
+    rows = np.array([first.get(str(value), -1) for value in ids.values], dtype=np.intp)
     shared = [
         str(name)
-        for name, coord in assembly.coords.items()
-        if name not in ID_COLUMNS and coord.dims == dims and name in table.frame.columns
+        for name, coord in coords_of(assembly).items()
+        if name not in ID_COLUMNS and coord.dims == ids.dims and name in table.frame.columns
     ]
     problems = []
     for name in shared:
         column = pd.Series(table.column(name), dtype=object).infer_objects().to_numpy()
-        problems += _compare(name, assembly[name].values, column, rows, str(dims[0]))
+        problems += _compare(name, coords_of(assembly)[name].values, column, rows, str(ids.dims[0]))
     return problems
 
 
@@ -395,7 +399,7 @@ def collision_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
         return []
     columns = list(table.frame.columns)
     problems = []
-    for column, user in colliding_columns(assembly, columns, assembly[name].dims).items():
+    for column, user in colliding_columns(assembly, columns, coords_of(assembly)[name].dims).items():
         candidates = f"stimulus_{column}", f"{column}_of_stimulus"
         free = next(candidate for candidate in candidates if candidate not in columns)
         fix = f"rename the column, for example to {free!r}, or the coordinate of the assembly"
