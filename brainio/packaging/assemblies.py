@@ -40,6 +40,7 @@ from brainio.validation import (
     pair_problems,
     problem,
 )
+from brainio.xarray_compat import replace_parts
 
 if TYPE_CHECKING:
     import os
@@ -146,18 +147,18 @@ def package_data_assembly(
     ('BehavioralAssembly', ['assy_lab_Doe2026.nc'])
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
-    arrays, hashes = _check(proto_data_assembly, labels, extras, catalog_identifier, stimulus_set_version)
+    checked = _check(proto_data_assembly, labels, extras, catalog_identifier, stimulus_set_version)
     facts = canonical_facts(entry_facts)
     card = compute_card(
-        proto_data_assembly.assign_attrs({"stimulus_set_identifier": stimulus_set_identifier, **(extras or {})}),
+        _with_attrs(proto_data_assembly, {"stimulus_set_identifier": stimulus_set_identifier, **(extras or {})}),
         identifier=assembly_identifier,
         class_name=assembly_class_name,
         version=facts.get("version", ""),
         facts=combine_card_facts(facts, card_facts),
     )
-    card |= {CARD_FIELD: hashes} if hashes else {}
+    card |= {CARD_FIELD: checked.set_hashes} if checked.set_hashes else {}
     with temporary_folder() as folder:
-        file = _write(proto_data_assembly, arrays, labels, folder, hashes)
+        file = _write(checked, labels, folder)
         package = Package(TYPE_ASSEMBLY, assembly_identifier, [file], card, stimulus_set_identifier, facts)
         result = publish(package, bucket_name, catalog_identifier, dry_run=dry_run)
     return {
@@ -207,8 +208,8 @@ def package_data_assembly_locally(
         The assembly violates the format; all problems are listed.
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
-    arrays, hashes = _check(proto_data_assembly, labels, extras, catalog=None)
-    file = _write(proto_data_assembly, arrays, labels, output_folder(downloads_path), hashes)
+    checked = _check(proto_data_assembly, labels, extras, catalog=None)
+    file = _write(checked, labels, output_folder(downloads_path))
     return {"identifier": assembly_identifier, "path": str(file.path), "sha1": file.sha1, "cls": assembly_class_name}
 
 
@@ -220,14 +221,35 @@ class _Labels(NamedTuple):
     class_name: str
 
 
+class _CheckedArrays(NamedTuple):
+    """An assembly that may be published.
+
+    Attributes
+    ----------
+    complete : xarray.DataArray
+        The assembly with all coordinates, as loading returns it.
+    root : xarray.DataArray
+        The array to write, without the coordinates that loading joins.
+    extras : dict
+        The array of each group to write.
+    set_hashes : dict
+        The hashes of the files of the stimulus set; empty if no catalog lists it.
+    """
+
+    complete: xr.DataArray
+    root: xr.DataArray
+    extras: dict[str, xr.DataArray]
+    set_hashes: dict[str, str]
+
+
 def _check(
     proto: xr.DataArray,
     labels: _Labels,
     extras: Mapping[str, xr.DataArray] | None,
     catalog: CatalogName,
     stimulus_set_version: str | None = None,
-) -> tuple[dict[str, xr.DataArray], dict[str, str]]:
-    """Check everything; return the array of each group to write ('' is the root), and the hashes of the set's files."""
+) -> _CheckedArrays:
+    """Check everything, and return the arrays to write."""
     identifier, stimulus_set_identifier, class_name = labels
     assembly_class = named_class(class_name)
     in_attrs = {str(name): value for name, value in proto.attrs.items() if isinstance(value, xr.DataArray)}
@@ -241,26 +263,29 @@ def _check(
     raise_for_problems(f"the assembly {identifier!r}", problems + reference.problems + extra_problems(groups, proto))
     attrs = {**proto.attrs, "identifier": identifier, "stimulus_set_identifier": stimulus_set_identifier}
     attrs |= {} if reference.stimuli is None else {"stimulus_set": reference.stimuli}
-    proto = proto.assign_attrs(attrs)
-    root = _drop_joined_coordinates(proto, assembly_class).assign_attrs(attrs)
-    arrays = {"": root} | {name: _drop_set_identifier(extra) for name, extra in groups.items()}
-    return arrays, {} if reference.entry is None else set_hashes(reference.entry)
+    complete = _with_attrs(proto, attrs)
+    root = _drop_joined_coordinates(complete, assembly_class).assign_attrs(attrs)
+    stored = {name: _drop_set_identifier(extra) for name, extra in groups.items()}
+    return _CheckedArrays(complete, root, stored, {} if reference.entry is None else set_hashes(reference.entry))
 
 
-def _write(
-    proto: xr.DataArray, arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path, hashes: Mapping[str, str]
-) -> PackagedFile:
+def _with_attrs(array: xr.DataArray, attrs: Mapping[str, Any]) -> xr.DataArray:
+    """Return an array with further attributes; unlike `assign_attrs`, it shares the indexes."""
+    variable = array.variable.copy(deep=False)
+    variable.attrs = {**array.attrs, **attrs}
+    return replace_parts(array, variable)
+
+
+def _write(checked: _CheckedArrays, labels: _Labels, folder: Path) -> PackagedFile:
     """Write the file and compare it with the assembly, including the coordinates that loading joins."""
-    complete = proto.assign_attrs(arrays[""].attrs)
-    extras = {name: extra for name, extra in arrays.items() if name}
     assembly_class = named_class(labels.class_name)
 
     def check(path: Path, _: Mapping[str, xr.DataArray]) -> None:
-        check_assembly(path, complete, assembly_class, extras)
+        check_assembly(path, checked.complete, assembly_class, checked.extras)
 
     path = folder / file_name(labels.identifier, "nc")
-    file_attributes = {SET_HASHES: format_hashes(hashes)} if hashes else {}
-    sha1 = write_groups(arrays, path, file_attributes=file_attributes, check=check)
+    file_attributes = {SET_HASHES: format_hashes(checked.set_hashes)} if checked.set_hashes else {}
+    sha1 = write_groups({"": checked.root} | checked.extras, path, file_attributes=file_attributes, check=check)
     return PackagedFile(path, labels.class_name, sha1)
 
 
