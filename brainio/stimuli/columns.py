@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from brainio.stimuli.paths import FILENAME
-from brainio.stimuli.typed_csv import TEXT_COLUMNS
+from brainio.stimuli.typed_csv import FILENAME, TEXT_COLUMNS
 from brainio.text import fault_of_text, shorten
 
 if TYPE_CHECKING:

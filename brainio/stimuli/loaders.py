@@ -1,4 +1,7 @@
-"""Loader of stimulus sets: checks the table in a CSV file, and builds the paths of its stimuli."""
+"""Loader of stimulus sets: from a CSV file to a checked table, with the path of each stimulus.
+
+Paths are built when they are used, and no disk is accessed before.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,26 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
 from brainio.local_files import read_regular
-from brainio.member_names import leaves_folder
-from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
-from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed, refuse_nul
+from brainio.member_names import leaves_folder, path_below
+from brainio.stimuli.typed_csv import (
+    FILENAME,
+    IMAGE_ID,
+    MOST_COLUMNS,
+    STIMULUS_ID,
+    TEXT_COLUMNS,
+    TypedCsv,
+    is_typed,
+    refuse_nul,
+)
 from brainio.text import some
 
 if TYPE_CHECKING:
@@ -28,6 +40,75 @@ _MISSING = (
     *("", "#N/A N/A", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
+
+Directory: TypeAlias = "str | Path | Callable[[str], Path]"
+
+
+class StimulusPaths(MutableMapping[Any, Path]):
+    """A mutable mapping from stimulus_id to Path that builds paths at each access; equal to a dict of the same paths.
+
+    Parameters
+    ----------
+    paths : mapping, optional
+        Stimulus id -> path.
+    directory : path or function, optional
+        The folder of relative paths, or a function that converts a relative path at each access (and may have a method
+        `find_local` that returns a path only if the file is on this machine). Default: paths are not converted.
+    """
+
+    def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
+        self._names: dict[Any, str | Path] = dict(paths or {})
+        self._directory = Path(directory) if isinstance(directory, str) else directory
+
+    def __getitem__(self, stimulus_id: Any) -> Path:
+        name = self._names[stimulus_id]
+        if isinstance(name, Path):
+            return name
+        if callable(self._directory):
+            return self._directory(name)
+        return Path(name) if self._directory is None else path_below(self._directory, name)
+
+    def __setitem__(self, stimulus_id: Any, path: str | Path) -> None:
+        self._names[stimulus_id] = Path(path)
+
+    def __delitem__(self, stimulus_id: Any) -> None:
+        del self._names[stimulus_id]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, stimulus_id: object) -> bool:
+        return stimulus_id in self._names
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StimulusPaths) and self._directory == other._directory and self._names == other._names:
+            return True
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Path]:
+        return {**self, **other}
+
+    def find_local(self, stimulus_id: Any) -> Path | None:
+        """Return a path if no fetching or unpacking is needed for it, else None."""
+        name = self._names.get(stimulus_id)
+        if name is None or isinstance(name, Path) or not callable(self._directory):
+            return None if name is None else self[stimulus_id]
+        find_local = getattr(self._directory, "find_local", None)
+        return None if find_local is None else cast("Path | None", find_local(name))
+
+    def copy(self) -> StimulusPaths:
+        """Return an independent copy."""
+        return StimulusPaths(self._names, self._directory)
+
+    __copy__ = copy
 
 
 class StimulusSetLoader:

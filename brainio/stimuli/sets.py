@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
-from brainio.stimuli.loaders import StimulusSetLoader
-from brainio.stimuli.paths import STIMULUS_ID, StimulusPaths
+from brainio.stimuli.loaders import StimulusPaths, StimulusSetLoader
+from brainio.stimuli.typed_csv import STIMULUS_ID
 from brainio.text import nearest, printable
 
 if TYPE_CHECKING:

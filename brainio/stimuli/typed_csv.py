@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
-from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID
 from brainio.text import shorten, some
 
+STIMULUS_ID = "stimulus_id"
+IMAGE_ID = "image_id"
+FILENAME = "filename"
 MOST_COLUMNS = 10_000
 """Maximum number of columns of a stimulus set: pandas takes seconds for as many."""
 TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
