@@ -26,7 +26,7 @@ def redact(text: str) -> str:
 
     Examples
     --------
-    >>> redacted("https://me:secret@lab.org/a.csv?X-Amz-Expires=60&X-Amz-Signature=ab12 was refused")
+    >>> redact("https://me:secret@lab.org/a.csv?X-Amz-Expires=60&X-Amz-Signature=ab12 was refused")
     'https://lab.org/a.csv?X-Amz-Expires=...&X-Amz-Signature=... was refused'
     """
     without = _WORD.sub(_remove_user, text) if "@" in text else text
