@@ -124,7 +124,7 @@ class Fingerprint(NamedTuple):
 
     @classmethod
     def find(cls, path: str | os.PathLike[str]) -> Self | None:
-        """Return the current fingerprint of a file or folder; None if it has none that can be read."""
+        """Return the current fingerprint of a file or folder; None if it is missing or its status cannot be read."""
         try:
             return cls.of(path)
         except (OSError, ValueError):  # ValueError: the path contains a null character

@@ -276,7 +276,7 @@ class _FileWait(Wait):
 
 
 def find_owner(folder: Path, key: str) -> Owner | None:
-    """Return the owner of a lock, or the last owner if it did not release the lock; None if there is none."""
+    """Return the owner of a lock, or the last owner if it did not release the lock; None if the lock is free."""
     path = folder / f"{key}{LOCK}"
     return _owner_in(_created_path(path)) or _owner_in(path)
 

@@ -93,7 +93,7 @@ class MemberNames:
         self._by_spelling: dict[str, str | None] | None = None
 
     def find(self, name: str) -> str | None:
-        """Return the member of a name, None if there is none."""
+        """Return the member of a name; None if no member, or more than one, matches."""
         if name in self._members:
             return name
         if self._by_spelling is None:

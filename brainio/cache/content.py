@@ -59,7 +59,7 @@ class Cache:
         self._stores = (*(ContentStore(folder, self.root) for folder in self.shared), self._own)
 
     def find(self, sha1: str, name: str, sha256: str | None = None) -> Path | None:
-        """Return the verified file with a given digest, None if there is none.
+        """Return the verified file with a given digest; None if no cache has these bytes.
 
         A file whose fingerprint matches its record is trusted. Other files are hashed again, but only if no cache has a
         trusted one. A file in the own cache whose bytes are wrong is moved to ``quarantine/``.
@@ -236,7 +236,7 @@ class Cache:
         sha256: str | None = None,
         accepts: Callable[[Path], bool] = lambda _: True,
     ) -> Path | None:
-        """Return the verified file that a location returned before, None if there is none.
+        """Return the verified file that a location returned before; None if no cache has a suitable one.
 
         A file is skipped if it has another sha256 than expected, or if `accepts` returns False.
         """

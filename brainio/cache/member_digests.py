@@ -39,7 +39,7 @@ class MemberDigests:
     _home: Path
 
     def read(self) -> dict[str, Any]:
-        """Return the stored digests, from the own cache or else from the shared one; empty if there are none."""
+        """Return the stored digests, from the own cache or else from the shared one; empty if neither has them."""
         return read_json(self._path) or read_json(self.folder.with_name(self._path.name))
 
     def write(self, digests: Mapping[str, Any]) -> None:

@@ -285,7 +285,7 @@ class UnpackedArchive:
         return self._times.find(member) or self._restore(member)
 
     def find(self, name: str) -> str | None:
-        """Return the member for a name in any spelling (see `brainio.member_names`), None if there is none."""
+        """Return the member for a name in any spelling (see `brainio.member_names`); None if no member matches."""
         return name if name in self._manifest else _names_of(self.members).find(name)
 
     def path_unless_changed(self, name: str) -> Path | None:

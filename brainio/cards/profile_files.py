@@ -221,7 +221,7 @@ class ProfileFile(SQLiteFile):
 
 
 def open_profile_file(path: Path) -> ProfileFile | None:
-    """Return an open profile file, shared by all threads; None if there is none, or if it is damaged or modified."""
+    """Return an open profile file, shared by all threads; None if it is missing, damaged or modified."""
     with _lock:
         known = _open_files.get(path)
         if known is not None and known.is_current():

@@ -84,7 +84,7 @@ class Thumbnail(NamedTuple):
     Attributes
     ----------
     data : bytes
-        The encoded picture; empty if there is none.
+        The encoded picture; empty if the stimulus has no preview.
     media_type : str
         Such as `image/webp`.
     width, height : int
@@ -262,7 +262,7 @@ class AssemblyProfile:
     def card(self) -> Card:
         """The current card of the entry, with `pictures`: computed statistics with the facts of its catalog.
 
-        `stimulus_columns` is that of the entry's stored card, if there is one.
+        `stimulus_columns` comes from the entry's stored card, if it has one.
         """
         return _compose_current_card(self.entry, self._file.properties[STATISTICS])
 
@@ -272,7 +272,7 @@ class AssemblyProfile:
         return int(self._file.properties[STIMULUS_COUNT])
 
     def response(self, stimulus_id: str) -> StimulusResponse | None:
-        """Return the response to a stimulus; None if there is none."""
+        """Return the response to a stimulus; None if the profile has no response to it."""
         selection = _RESPONSES.where(response_table.c.stimulus_id == to_stored_text(stimulus_id)).limit(1)
         row = self._file.query(lambda connection: connection.execute(selection).first())
         return None if row is None else StimulusResponse(*row)

@@ -43,7 +43,7 @@ def card_location(lookup_type: str, identifier: str, version: str = "") -> str:
     identifier : str
         Identifier of the entry.
     version : str, default ''
-        Version of the entry; empty if it has none.
+        Version of the entry; empty if the entry has no version.
 
     Raises
     ------

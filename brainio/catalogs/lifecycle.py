@@ -136,7 +136,7 @@ def circle_of_successors(lookup_type: str, identifier: str, successor: str, list
 
 
 def named_entry(lookup_type: str, name: str, listing: Listing | None = None) -> Entry | None:
-    """Return the entry of an identifier or alias in a catalog, else in all active catalogs; None if none lists it."""
+    """Return the entry of an identifier or alias in a catalog, else in all active catalogs; None if not listed."""
     if listing is not None:
         entry = listing.entries.get((lookup_type, listing.aliases.get((lookup_type, name), name)))
         if entry is not None:

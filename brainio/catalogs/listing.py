@@ -51,7 +51,7 @@ class Listing:
     aliases: dict[Key, str] = field(default_factory=dict)
 
     def find(self, lookup_type: str, identifier: str, version: str | None = None) -> Entry | None:
-        """Return the entry with exactly this identifier, by default its current version; None if there is none."""
+        """Return the entry with exactly this identifier, by default its current version; None if it is not listed."""
         entry = self.entries.get((lookup_type, identifier))
         if entry is None or version is None:
             return entry

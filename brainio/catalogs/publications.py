@@ -216,7 +216,7 @@ def _is_doi(text: str) -> bool:
 
 
 def _stored_doi(publication: Mapping[str, str], table: str) -> str:
-    """Return the stored form of the DOI of a new row; empty if it has none."""
+    """Return the stored form of the DOI of a new row; empty if the row has no DOI."""
     doi = publication.get("doi", "").strip()
     if not doi:
         return ""

@@ -61,7 +61,7 @@ class _Slot:
     next_check: float = 0.0
 
     def close(self) -> None:
-        """Close the index, if there is one."""
+        """Close the index, if it is open."""
         if self.index is not None:
             self.index.close()
 

@@ -96,7 +96,7 @@ class FilterPipeline:
         return None
 
     def find_wrong_size(self, elements: int, itemsize: int) -> tuple[str, str] | None:
-        """Return which filter states, and would allocate, another chunk size, and the right size; None if none does."""
+        """Return the filter that states, and would allocate, a wrong chunk size, and the right size; else None."""
         for code, name, values in zip(self.codes, self.names, self._parameters, strict=True):
             if code in (h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET):
                 stated = (*values[_ELEMENTS : _ELEMENTS + 1], *values[_ITEMSIZE : _ITEMSIZE + 1])

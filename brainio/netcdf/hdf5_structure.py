@@ -439,7 +439,7 @@ def _printable(name: Any) -> str:
 
 
 def _read_text(group: Any, name: bytes) -> str:
-    """Return the text of a scalar attribute; empty if there is none, a description of its type if it is not text."""
+    """Return the text of a scalar attribute; empty if it is missing, a description of its type if it is not text."""
     if not h5a.exists(group, name):
         return ""
     attribute = h5a.open(group, name)

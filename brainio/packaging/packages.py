@@ -67,7 +67,7 @@ class Package:
 
     @property
     def version(self) -> str:
-        """The version of the entry; empty if it has none."""
+        """The version of the entry; empty if the entry has no version."""
         return self.entry_facts.get("version", "")
 
     def rows(self, locations: Sequence[Location], target: Target | None) -> list[dict[str, str]]:

@@ -232,7 +232,7 @@ def _plan_restore(package: Package, entry: Entry, requested: Sequence[Location],
 
 
 def _find_listed(package: Package, target: Target) -> Entry | None:
-    """Return the entry that the catalog lists under the key and version of a package; None if there is none.
+    """Return the entry that the catalog lists under the key and version of a package; None if it lists no such entry.
 
     Raises
     ------

@@ -68,7 +68,7 @@ class Summary(Link):
 
 
 class Version(Summary):
-    """One version of an entry. `card` is null if there is none; `embargo` is the last day of an embargo, in UTC."""
+    """One version of an entry. `card` is null if no card exists; `embargo` is the last day of an embargo, in UTC."""
 
     successor: str
     files: list[File]

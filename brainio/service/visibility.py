@@ -28,7 +28,7 @@ _FALLBACK = "This page shows the information in the catalog and the card."
 
 
 def visible_profile(entry: Entry, access: Access, snapshot: Snapshot) -> AssemblyProfile | StimulusProfile | None:
-    """Return the profile of an entry; None if there is none or it is not visible. May read a file: call in a thread.
+    """Return the profile of an entry; None if it was not built or is not visible. May read a file: call in a thread.
 
     Parameters
     ----------

@@ -140,11 +140,11 @@ class Store(ABC):
     def open_read(
         self, location: Location, span: Span, validator: str | None, version_id: str | None
     ) -> AbstractContextManager[Reading]:
-        """Open a file, or a part of it; raise MissingFileError if there is none."""
+        """Open a file, or a part of it; raise MissingFileError if it does not exist."""
 
     @abstractmethod
     def find(self, location: Location, version_id: str | None) -> Facts | None:
-        """Return the facts about a file without its bytes; None if there is none."""
+        """Return the facts about a file without its bytes; None if it does not exist."""
 
     def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> UploadResult:
         """Write a local file; raise ChangedFileError if `replace` is False and a file exists."""

@@ -79,7 +79,7 @@ class Sidecars(ABC):
 
     @abstractmethod
     def read_publications(self) -> str | None:
-        """Return the publications table as CSV; None if there is none.
+        """Return the publications table as CSV; None if the catalog has no such table.
 
         Raises
         ------

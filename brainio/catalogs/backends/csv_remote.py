@@ -33,7 +33,7 @@ _LONGEST_PAUSE = 2  # seconds
 
 
 def _stem(url: str) -> str:
-    """Return the last part of the path without its suffix; empty if there is none."""
+    """Return the last part of the path without its suffix; empty if the URL has no path."""
     try:
         return PurePosixPath(urlsplit(url).path).stem
     except ValueError:  # of a malformed host

@@ -87,7 +87,7 @@ def _run_with_timeout(read: Callable[[], str], name: str) -> str:
 
 
 def _read_copy(path: Path, name: str) -> str | None:
-    """Return a copy; None if there is none or it is damaged."""
+    """Return the text of a copy; None if the file is missing or damaged."""
     try:
         text = path.read_bytes().decode("utf-8")
         require_header(text, name)

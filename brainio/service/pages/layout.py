@@ -51,7 +51,7 @@ def render_page(template: str, *, url: str, access: Access | None, json_url: str
     access : Access or None
         Access of the visitor; None if it is unknown.
     json_url : str
-        URL of the same content as JSON; empty if there is none.
+        URL of the same content as JSON; empty if the API does not offer it.
     **values
         Variables of the template.
     """

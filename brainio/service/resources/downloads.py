@@ -184,7 +184,7 @@ def if_range_matches(if_range: str | None, etag: str) -> bool:
 
 
 async def _etag_of_store(location: Location, file: EntryFile, size: int) -> str:
-    """Return an ETag of a file without a hash, from its store's strong validator; empty if there is none."""
+    """Return an ETag of a file without a hash, from its store's strong validator; empty if the store sends none."""
 
     def read_validator() -> str:
         with open_read(location, file.version_id, Span(0, 1)) as reading:

@@ -195,7 +195,7 @@ def card(
 
 
 def render_card(entry: Entry, access: Access, snapshot: Snapshot) -> RenderedBody:
-    """Return the card of an entry as JSON; raise 404 if there is none."""
+    """Return the card of an entry as JSON; raise 404 if the entry has no card."""
     content = visible_card(entry, access, snapshot)
     if not content:
         raise http_error(404, "no_card", f"{entry.kind} {entry.identifier!r} has no readable card")

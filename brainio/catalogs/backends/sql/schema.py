@@ -186,7 +186,7 @@ CATALOGS = Schema(REVISIONS, VERSION_TABLE, metadata, MIGRATIONS / "versions", "
 
 
 def require_schema(connection: Connection, place: DatabaseLocation) -> bool:
-    """Check that this release can read the tables of a database; return False if there are none yet.
+    """Check that this release can read the tables of a database; return False before the tables are created.
 
     Raises
     ------

@@ -86,7 +86,7 @@ class LockedCatalog:
     layout : CsvLayout
         Header and line ending of its rows.
     publications_layout : CsvLayout or None
-        The same of its publications table; None if it has none.
+        The same of its publications table; None if the catalog has no such table.
     is_new : bool
         Whether this transaction created the catalog.
     """
