@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import lazy_loader  # type: ignore[import-untyped]
 
-from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
+from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, Listing
 from brainio.catalogs.lifecycle import deprecate, history
-from brainio.catalogs.listing import Listing
 from brainio.catalogs.publications import add_publication
 from brainio.catalogs.registry import (
     BRAINIO_CATALOGS,

@@ -1,4 +1,4 @@
-"""Entries of catalogs: the objects that the rows describe, as frozen dataclasses.
+"""Entries of catalogs: the objects that rows describe, found by identifier in the `Listing` of one catalog.
 
 `set_hashes` identifies the version of the stimulus set with which an assembly was packaged: packaging stores the hashes
 of the set's files in the assembly's file and on its card; loading looks up the version that has them. This module
@@ -7,7 +7,8 @@ reads and writes no files, and imports neither pandas nor stores.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeGuard
 
 from brainio.text import fault_of_text
@@ -127,6 +128,62 @@ class Entry:
     def content(self) -> frozenset[tuple[str, ...]]:
         """The hash of each part, or its location if there is no hash; equal for entries with the same files."""
         return frozenset((file.part, file.sha1 or file.sha256 or file.location) for file in self.files)
+
+
+Key = tuple[str, str]
+"""(lookup_type, identifier)"""
+
+
+@dataclass
+class Listing:
+    """The parsed entries of one catalog.
+
+    Attributes
+    ----------
+    identifier : str
+        Identifier of the catalog.
+    source : str
+        Path or URL of the catalog; empty if its rows come from memory.
+    entries : dict
+        (lookup_type, identifier) -> the current version of that entry.
+    versions : dict
+        (lookup_type, identifier) -> all versions, only of entries that have more than one.
+    aliases : dict
+        (lookup_type, alias) -> identifier.
+    """
+
+    identifier: str
+    source: str = ""
+    entries: dict[Key, Entry] = field(default_factory=dict)
+    versions: dict[Key, tuple[Entry, ...]] = field(default_factory=dict)
+    aliases: dict[Key, str] = field(default_factory=dict)
+
+    def find(self, lookup_type: str, identifier: str, version: str | None = None) -> Entry | None:
+        """Return the entry with exactly this identifier, by default its current version; None if it is not listed."""
+        entry = self.entries.get((lookup_type, identifier))
+        if entry is None or version is None:
+            return entry
+        return next((known for known in self.all_versions(entry) if known.version == version), None)
+
+    def find_by_name(self, lookup_type: str, name: str, version: str | None = None) -> Entry | None:
+        """Return the entry with this identifier, otherwise the entry with this alias; see `find`."""
+        identifier = self.aliases.get((lookup_type, name), name)
+        return self.find(lookup_type, name, version) or self.find(lookup_type, identifier, version)
+
+    def all_versions(self, entry: Entry) -> tuple[Entry, ...]:
+        """Return every version of an entry, in the order of the catalog."""
+        return self.versions.get((entry.lookup_type, entry.identifier), (entry,))
+
+    @cached_property
+    def users(self) -> dict[str, list[Entry]]:
+        """Identifier of a stimulus set, as assemblies name it -> all versions of these assemblies."""
+        users: dict[str, list[Entry]] = {}
+        for entry in self.entries.values():
+            if entry.lookup_type == TYPE_ASSEMBLY:
+                for version in self.all_versions(entry):
+                    users.setdefault(version.stimulus_set_identifier, []).append(version)
+        users.pop("", None)
+        return users
 
 
 def in_words(lookup_type: str) -> str:

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, forget_cards, read_current_card
 from brainio.catalogs.csv_format import Row
-from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
-from brainio.catalogs.listing import Listing
+from brainio.catalogs.entries import STATUS_DEPRECATED, Entry, Listing
 from brainio.catalogs.registry import CatalogSource, catalog_source, listing
 from brainio.catalogs.resolution import entries_of, resolve
 from brainio.catalogs.writing import amend_rows

@@ -1,81 +1,25 @@
-"""Listings: the entries of one catalog, parsed from its rows.
+"""Reading of a listing: from the text of a catalog to its entries, with warnings about malformed rows.
 
 `csv_format` parses the text of a catalog into rows, and `registry` selects the active catalogs.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 
 from brainio.catalogs.backends import backend_of, format_location
 from brainio.catalogs.csv_format import LeftOutRows, read_rows
 from brainio.catalogs.entries import (
     STATUS_CURRENT,
     STATUS_SUPERSEDED,
-    TYPE_ASSEMBLY,
     Entry,
     EntryFile,
+    Key,
+    Listing,
     file_of,
     row_problems,
 )
 from brainio.errors import CatalogRowError
 
-Key = tuple[str, str]
-"""(lookup_type, identifier)"""
-
 _ENTRY_COLUMNS = ("stimulus_set_identifier", "status", "successor", "publication", "license", "card")
-
-
-@dataclass
-class Listing:
-    """The parsed entries of one catalog.
-
-    Attributes
-    ----------
-    identifier : str
-        Identifier of the catalog.
-    source : str
-        Path or URL of the catalog; empty if its rows come from memory.
-    entries : dict
-        (lookup_type, identifier) -> the current version of that entry.
-    versions : dict
-        (lookup_type, identifier) -> all versions, only of entries that have more than one.
-    aliases : dict
-        (lookup_type, alias) -> identifier.
-    """
-
-    identifier: str
-    source: str = ""
-    entries: dict[Key, Entry] = field(default_factory=dict)
-    versions: dict[Key, tuple[Entry, ...]] = field(default_factory=dict)
-    aliases: dict[Key, str] = field(default_factory=dict)
-
-    def find(self, lookup_type: str, identifier: str, version: str | None = None) -> Entry | None:
-        """Return the entry with exactly this identifier, by default its current version; None if it is not listed."""
-        entry = self.entries.get((lookup_type, identifier))
-        if entry is None or version is None:
-            return entry
-        return next((known for known in self.all_versions(entry) if known.version == version), None)
-
-    def find_by_name(self, lookup_type: str, name: str, version: str | None = None) -> Entry | None:
-        """Return the entry with this identifier, otherwise the entry with this alias; see `find`."""
-        identifier = self.aliases.get((lookup_type, name), name)
-        return self.find(lookup_type, name, version) or self.find(lookup_type, identifier, version)
-
-    def all_versions(self, entry: Entry) -> tuple[Entry, ...]:
-        """Return every version of an entry, in the order of the catalog."""
-        return self.versions.get((entry.lookup_type, entry.identifier), (entry,))
-
-    @cached_property
-    def users(self) -> dict[str, list[Entry]]:
-        """Identifier of a stimulus set, as assemblies name it -> all versions of these assemblies."""
-        users: dict[str, list[Entry]] = {}
-        for entry in self.entries.values():
-            if entry.lookup_type == TYPE_ASSEMBLY:
-                for version in self.all_versions(entry):
-                    users.setdefault(version.stimulus_set_identifier, []).append(version)
-        users.pop("", None)
-        return users
 
 
 def read_listing(identifier: str, text: str, source: str = "") -> Listing:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.catalogs.backends import CatalogBackend, DataFrameBackend, backend_of, format_location
-from brainio.catalogs.listing import Listing, read_listing
+from brainio.catalogs.entries import Listing
+from brainio.catalogs.listing import read_listing
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError, UnknownCatalogError
 from brainio.forks import guard
 

@@ -8,13 +8,13 @@ from brainio.catalogs.entries import (
     TYPE_ASSEMBLY,
     TYPE_STIMULUS_SET,
     Entry,
+    Listing,
     describe_hashes,
     has_hashes,
     hashes_on_card,
     in_words,
     set_hashes,
 )
-from brainio.catalogs.listing import Listing
 from brainio.catalogs.registry import is_offline_without_copy, listing, listings, sources
 from brainio.errors import (
     AmbiguousEntryError,

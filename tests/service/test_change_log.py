@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from brainio.catalogs import append_rows
-from brainio.catalogs.entries import Entry
-from brainio.catalogs.listing import Listing
+from brainio.catalogs.entries import Entry, Listing
 from brainio.errors import DatabaseAwayError
 from brainio.service.change_log import ChangeCursor, ChangeLog
 from brainio.service.database import Database
