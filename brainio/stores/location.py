@@ -329,7 +329,7 @@ def _canonical_kind(location_type: str) -> str:
         return S3
     kind = "file" if kind == "local" else kind
     if kind:
-        _require_known(kind, f"The location_type {location_type!r}")
+        _require_known(kind, "location_type", location_type)
     return kind
 
 
@@ -342,18 +342,21 @@ def _scheme_of(location: str) -> str | None:
     if scheme in _S3_SCHEMES:
         return S3
     scheme = "file" if scheme == "local" else scheme
-    _require_known(scheme, f"The location {_quote(location)}")
+    _require_known(scheme, "location", location)
     return scheme
 
 
-def _require_known(protocol: str, subject: str) -> None:
+def _require_known(protocol: str, field: str, text: str) -> None:
+    """Raise LocationError for a protocol that nothing here reads; the message quotes the field of the catalog."""
     if protocol in _HTTP or protocol in _LOCAL:
         return
     from fsspec.registry import known_implementations  # type: ignore[import-untyped]
 
     if protocol not in known_implementations or protocol in _WRAPPERS:
         known = ", ".join(sorted(set(known_implementations) - _WRAPPERS - _S3_SCHEMES))
-        raise LocationError(f"{subject} has the unknown protocol {protocol!r}. Known are: S3, {known}.")
+        raise LocationError(
+            f"The {field} {_quote(text)} has the unknown protocol {protocol!r}. Known are: S3, {known}."
+        )
 
 
 def _parse_s3(location: str, scheme: str | None) -> Location:

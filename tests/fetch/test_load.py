@@ -2,8 +2,11 @@
 
 import csv
 import hashlib
+import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -32,6 +35,8 @@ from tests.cache.helpers import overwrite
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder, S3Static
 
+PACKAGE = str(Path(brainio.__file__).parent)
+MAX_MODULES_OF_WARM_LOAD = 33  # a reader of the load opens each of them
 PUBLISHED = list(
     csv.DictReader((Path(brainscore.location).parent / "facts" / "published_files.csv").open(encoding="utf-8"))
 )
@@ -57,6 +62,31 @@ def test_cached_files_are_not_requested_again(lab: Lab) -> None:
     requests = len(lab.server.requests)
     brainio.get_stimulus_set("lab.Doe2026")
     assert requests == len(lab.server.requests) == 2
+
+
+def test_a_warm_load_crosses_few_modules_and_creates_one_assembly_and_one_index_per_dimension(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.publish_stimuli()
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    brainio.get_assembly("lab.Doe2026")
+    modules, created = set(), Counter()
+
+    def record(frame: FrameType, event: str, _: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(PACKAGE):
+            modules.add(code.co_filename.removeprefix(PACKAGE))
+            created[type(frame.f_locals.get("self")).__name__] += code.co_name == "__init__"
+
+    sys.setprofile(record)
+    try:
+        assembly = brainio.get_assembly("lab.Doe2026")
+    finally:
+        sys.setprofile(None)
+    assert assembly["object_name"].values.tolist() == ["car", "face", "car", "face"]
+    assert created["NeuroidAssembly"] == 1
+    assert created["AssemblyIndex"] == 2
+    assert len(modules) <= MAX_MODULES_OF_WARM_LOAD, " ".join(sorted(modules))
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["loaded", "lazy"])
