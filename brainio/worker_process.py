@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio import errors
 from brainio.errors import BrainioError, BrainioWarning, ResourceLimitError, WorkerError
+from brainio.memory import MemoryLimit, limit_memory, resident_bytes
 from brainio.processes import block_interrupts
 
 if TYPE_CHECKING:
@@ -297,24 +298,13 @@ def _exchange(process: subprocess.Popen[bytes], request: bytes, subject: str, li
                 continue
             if time.monotonic() > deadline:
                 raise ResourceLimitError(_over_time(subject, limits))
-            if _resident_bytes(process.pid) > limits.memory_mb * _MB:
+            if resident_bytes(process.pid) > limits.memory_mb * _MB:
                 raise ResourceLimitError(_over_memory(subject, limits))
     return bytes(answer)
 
 
-def _resident_bytes(pid: int) -> int:
-    """Return the resident memory of a process; 0 where the system does not tell."""
-    try:
-        if sys.platform == "linux":
-            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        found = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True)  # noqa: S603, S607
-        return int(found.stdout) * 1024
-    except (OSError, ValueError, IndexError, subprocess.CalledProcessError):
-        return 0
-
-
 def _uses_much(process: subprocess.Popen[bytes], limits: Limits | None) -> bool:
-    return limits is not None and _resident_bytes(process.pid) > limits.memory_mb * _MB / 2
+    return limits is not None and resident_bytes(process.pid) > limits.memory_mb * _MB / 2
 
 
 def _over_time(subject: str, limits: Limits) -> str:
@@ -408,21 +398,6 @@ def call_in_worker(function: str, arguments: list[Any], *, subject: str, paths: 
 # ---------------------------------------------------------------------- in the worker process
 
 _is_worker = False
-_limits: Limits | None = None
-
-
-class MemoryLeft(NamedTuple):
-    """Memory that a call in a worker process may still take: the bytes, and the setting that changes the limit."""
-
-    free_bytes: int
-    setting: str
-
-
-def memory_left() -> MemoryLeft | None:
-    """Return how much memory the running call may still take; None without a limit, as outside of worker processes."""
-    if _limits is None:
-        return None
-    return MemoryLeft(max(0, int(_limits.memory_mb * _MB) - _resident_bytes(os.getpid())), _limits.memory_setting)
 
 
 def serve(niceness: int) -> None:
@@ -490,10 +465,9 @@ def _function(name: str) -> Any:
 
 def _set_limits(limits: Limits | None) -> None:
     """Bound CPU time and memory by the system as well: the parent may be stopped, or poll too late."""
-    global _limits
     import resource
 
-    _limits = limits
+    limit_memory(None if limits is None else MemoryLimit(int(limits.memory_mb * _MB), limits.memory_setting))
     if limits is None:
         for which in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
             _set_limit(which, resource.RLIM_INFINITY)

@@ -21,8 +21,7 @@ from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, Ins
 from brainio.netcdf.attributes import ARRAY_NAME, decode_attributes, decode_variable
 from brainio.netcdf.chunks import BRAINIO_CHUNKS, Chunks, chunk_array, resolve_chunks
 from brainio.netcdf.hdf5_lock import hdf5_access
-from brainio.netcdf.inspection import inspect
-from brainio.netcdf.memory import require_block_memory, require_memory
+from brainio.netcdf.inspection import inspect, require_block_memory, require_memory
 from brainio.netcdf.reading import (
     check_decoding,
     decode_store,

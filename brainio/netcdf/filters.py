@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import netCDF4
 from h5py import h5z  # type: ignore[import-untyped, unused-ignore]
 
+from brainio.memory import free_memory
 from brainio.netcdf.hdf5_lock import hdf5_access
-from brainio.netcdf.memory import free_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,7 +1,8 @@
 """Inspection of netCDF files before netCDF4 or h5netcdf opens them.
 
 HDF5 follows external storage, external links and virtual datasets to any file of this machine, and some structures make
-it loop or crash. `inspect` finds these in the structure of a file and refuses the file. It reads no value.
+it loop or crash. `inspect` finds these in the structure of a file and refuses the file. `require_memory` refuses a file
+whose values exceed free memory: a file of a few kB may expand to many GB. No value is read.
 
 h5py contains its own HDF5 library, which shares no state with that of netCDF4. Each call of h5py acquires a lock of its
 own (`phil`), which h5py also acquires for a fork. This lock is not enough: h5py 3.16 crashed when eight threads opened
@@ -19,10 +20,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
-from brainio.errors import AssemblyFormatError, BrainioError, UnsafeFileError
+from brainio.errors import AssemblyFormatError, BrainioError, InsufficientMemoryError, UnsafeFileError
 from brainio.forks import guard
 from brainio.local_files import Fingerprint
+from brainio.memory import free_memory, memory_left
 from brainio.netcdf.file_objects import MAX_PAGES, PAGE_BYTES, PinnedFile
+from brainio.progress import readable_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from brainio.netcdf.structure import FileStructure
 
 _ATTEMPTS = 3  # link count or mode of a cached file may change meanwhile
+# HDF5 takes up to three times the size of a chunk to decompress it, and statistics take about as much.
+_MAX_CHUNK_BYTES = 64 << 20
 _MEMO_SIZE = 256  # structures, of some kB each
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NETCDF3_SIGNATURES = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
@@ -81,6 +86,85 @@ def inspect(file: Path | IO[bytes]) -> FileStructure:
         if Fingerprint.of(file) == fingerprint:
             return structure
     raise AssemblyFormatError(f"{file} changed while it was inspected. Load it again when no program writes to it.")
+
+
+def require_memory(structure: FileStructure, where: str, group: str | None = None, *, eager: bool) -> None:
+    """Raise unless a file, or one group of it, fits into free memory.
+
+    Parameters
+    ----------
+    structure : FileStructure
+        Structure of the file.
+    where : str
+        Name of the file, or of its group, in messages.
+    group : str, optional
+        The group to read; default: the root.
+    eager : bool
+        Whether all values are read at once, rather than by chunks. Coordinates are always read at once.
+
+    Raises
+    ------
+    InsufficientMemoryError
+        The decoded values, or one decoded chunk and the coordinates, exceed free memory.
+    """
+    need = structure.memory_needs.get((group or "").strip("/"))
+    if need is None:
+        return
+    free = free_memory()
+    if free is None or (need.values if eager else 0) + need.coordinates + need.largest_chunk <= free:
+        return
+    parts = [
+        f"{readable_size(need.values)} for the values of {need.data_path}" if eager else "",
+        f"{readable_size(need.coordinates)} for coordinates",
+        f"{readable_size(need.largest_chunk)} for the largest chunk" if need.largest_chunk else "",
+    ]
+    if need.coordinates + need.largest_chunk > free:
+        remedy = "Use a machine with more memory, or ask the author for a file with fewer coordinates or smaller chunks"
+    else:
+        remedy = "Read it by chunks (chunks='auto', or BRAINIO_CHUNKS=auto), or with stream=True, and select a part"
+    raise InsufficientMemoryError(
+        f"{where} does not fit into memory: it has {readable_size(structure.file_bytes)}, and decoded it needs "
+        f"{', '.join(part for part in parts if part)}; {readable_size(free)} are free. {remedy}."
+    )
+
+
+def require_block_memory(structure: FileStructure, where: str, group: str | None = None) -> None:
+    """Raise unless each chunk and all coordinates of a file, or of one group of it, fit into memory.
+
+    Parameters
+    ----------
+    structure : FileStructure
+        Structure of the file.
+    where : str
+        Name of the file, or of its group, in messages.
+    group : str, optional
+        The group to read; default: the root.
+
+    Raises
+    ------
+    InsufficientMemoryError
+        A decoded chunk has more than 64 MiB, or the coordinates exceed free memory, which in a worker process is the
+        remainder of its limit.
+    """
+    variables = structure.variables_of(group)
+    for variable in variables:
+        if variable.chunk_bytes > _MAX_CHUNK_BYTES:
+            raise InsufficientMemoryError(
+                f"{where}: one chunk of {variable.path} has {readable_size(variable.chunk_bytes)} "
+                f"({variable.chunk_bytes:,} bytes) when it is decompressed; to read a file block by block, chunks may "
+                f"have at most {readable_size(_MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
+                f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
+            )
+    need = structure.memory_needs.get((group or "").strip("/"))
+    coordinates = 0 if need is None else need.coordinates
+    free, worker = free_memory(), memory_left()
+    if free is None or coordinates <= free:
+        return
+    remedy = f"Set {worker.setting} to more MB" if worker is not None else "Use a machine with more memory"
+    raise InsufficientMemoryError(
+        f"{where}: its coordinates need about {readable_size(coordinates)} of memory; {readable_size(free)} are free. "
+        f"{remedy}, or ask the author for a file with fewer coordinates."
+    )
 
 
 def _inspect_path(path: Path, fingerprint: Fingerprint) -> FileStructure:

@@ -36,7 +36,7 @@ from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder, S3Static
 
 PACKAGE = str(Path(brainio.__file__).parent)
-MAX_MODULES_OF_WARM_LOAD = 33  # a reader of the load opens each of them
+MAX_MODULES_OF_WARM_LOAD = 32  # a reader of the load opens each of them
 PUBLISHED = list(
     csv.DictReader((Path(brainscore.location).parent / "facts" / "published_files.csv").open(encoding="utf-8"))
 )

@@ -131,7 +131,7 @@ def test_every_reader_refuses_a_chunk_that_does_not_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = expanding(tmp_path / "a.nc", (2_000, 20_000), (2000, 20_000))
-    monkeypatch.setattr("brainio.netcdf.memory.free_memory", lambda: 200_000_000)
+    monkeypatch.setattr("brainio.netcdf.inspection.free_memory", lambda: 200_000_000)
     for read in (load, READERS["chunks"], stream):
         with pytest.raises(InsufficientMemoryError, match=r"320\.0 MB for the largest chunk; 200\.0 MB are free"):
             read(path)
