@@ -32,7 +32,7 @@ LAYERS = [
     {"version"},
     {"installation", "progress", "dois", "licenses", "levels", "xarray_compat", "units"},
     {"threads", "forks", "local_files"},
-    {"processes"},
+    {"processes", "memory"},
     {"errors", "text_tables"},
     {"text", "member_names"},
 ]
