@@ -70,7 +70,8 @@ def test_a_warm_load_crosses_few_modules_and_creates_one_assembly_and_one_index_
     lab.publish_stimuli()
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
     brainio.get_assembly("lab.Doe2026")
-    modules, created = set(), Counter()
+    modules: set[str] = set()
+    created: Counter[str] = Counter()
 
     def record(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
