@@ -85,13 +85,10 @@ class ContentStore:
 
     def verify(self, path: Path, sha1: str) -> bool:
         """Hash a file regardless of its record; record a match, quarantine a mismatch."""
-        self._protect(path, sha1)
-        fingerprint = Fingerprint.of(path)
-        if hash_file(path) != sha1:
-            self._quarantine(path, sha1, fingerprint)
+        fingerprint = self._hash(path, sha1)
+        if fingerprint is None:
             return False
-        known = self._read_records(sha1)
-        if fingerprint not in known:
+        if fingerprint not in self._read_records(sha1):
             self._record(sha1, fingerprint, None)
         return True
 
@@ -181,11 +178,10 @@ class ContentStore:
         if (path, fingerprint) in _known_bad:
             return None
         if fingerprint not in known:
-            self._protect(path, sha1)
-            fingerprint = Fingerprint.of(path)
-            if hash_file(path) != sha1:
-                self._quarantine(path, sha1, fingerprint)
+            hashed = self._hash(path, sha1)
+            if hashed is None:
                 return None
+            fingerprint = hashed
         found = known.get(fingerprint)
         if sha256 is not None and found is None:
             found = hash_file(path, "sha256")
@@ -195,6 +191,15 @@ class ContentStore:
             _log.warning("%s has the expected sha1, but the sha256 %s instead of %s", path, found, sha256)
             return None
         return fingerprint
+
+    def _hash(self, path: Path, sha1: str) -> Fingerprint | None:
+        """Hash a file; return the fingerprint under which it has the expected bytes, or quarantine it."""
+        self._protect(path, sha1)
+        fingerprint = Fingerprint.of(path)
+        if hash_file(path) == sha1:
+            return fingerprint
+        self._quarantine(path, sha1, fingerprint)
+        return None
 
     def _read_settled(self, path: Path, sha1: str) -> tuple[Fingerprint, dict[Fingerprint, str | None]]:
         """Return the fingerprint and record of a file once no other process is about to record a link or rename."""
