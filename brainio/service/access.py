@@ -5,7 +5,6 @@ database into memory, and again within a second after a change, so that requests
 is unavailable, the last state remains valid for a limited time.
 """
 
-import asyncio
 import base64
 import binascii
 import math
@@ -286,15 +285,6 @@ class AccessControl:
         if self._read_at is None:
             return False
         return time.monotonic() - self._read_at <= self._settings.refresh_seconds + _TOKEN_GRACE
-
-    async def watch(self) -> None:
-        """Refresh at regular intervals, until cancelled."""
-        while True:
-            await asyncio.sleep(self._settings.refresh_seconds)
-            try:
-                await asyncio.to_thread(self.refresh)
-            except Exception:  # keep the last state and try again
-                _log.exception("reading tokens and embargoes failed")
 
     def refresh(self) -> None:
         """Read changed tokens and embargoes, and record the use of tokens."""

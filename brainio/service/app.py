@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
@@ -43,6 +44,7 @@ from brainio.version import __version__
 
 _EXPOSED_HEADERS = ["ETag", "X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition"]
 _ALLOWED_HEADERS = ["Range", "If-Range", "If-None-Match", "Authorization"]
+_log = structlog.get_logger("brainio.service")
 _start_router = APIRouter(prefix=API, tags=["start"])
 _operation_router = APIRouter(tags=["operation"])
 
@@ -120,11 +122,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await asyncio.to_thread(service.access_control.refresh)
     await asyncio.to_thread(service.catalogs.refresh)
     service.indexes.prepare(frozenset(service.catalogs.snapshot.names(service.access_control.public)))
-    watchers: list[AccessControl | CatalogWatcher | ProfileBuilder] = [service.access_control, service.catalogs]
     settings = service.settings
+    loops = [
+        _refresh_regularly(watcher, settings.refresh_seconds) for watcher in (service.access_control, service.catalogs)
+    ]
     if settings.profiles:
-        watchers.append(ProfileBuilder(service.catalogs, settings.refresh_seconds, settings.profile_limits))
-    tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
+        loops.append(ProfileBuilder(service.catalogs, settings.refresh_seconds, settings.profile_limits).watch())
+    tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
     finally:
@@ -134,6 +138,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             with suppress(asyncio.CancelledError):
                 await task
         service.indexes.close()
+
+
+async def _refresh_regularly(watcher: AccessControl | CatalogWatcher, seconds: float) -> None:
+    """Refresh tokens and embargoes, or the catalogs, at regular intervals, until cancelled."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(watcher.refresh)
+        except Exception:  # keep the last state and try again
+            _log.exception("refreshing failed", watcher=type(watcher).__name__)
 
 
 @_start_router.get("", responses={200: {"model": schemas.Start}, **error_responses()})

@@ -4,7 +4,6 @@ A request reads one immutable `Snapshot`, and therefore never waits for a disk o
 unavailable, the service continues with its last snapshot.
 """
 
-import asyncio
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -180,15 +179,6 @@ class CatalogWatcher:
         self._unrecorded: dict[str, ServedCatalog] = {}
         self._unknown_private: set[str] = set()
         self.snapshot = Snapshot()
-
-    async def watch(self) -> None:
-        """Refresh at regular intervals, until cancelled."""
-        while True:
-            await asyncio.sleep(self._settings.refresh_seconds)
-            try:
-                await asyncio.to_thread(self.refresh)
-            except Exception:  # keep the last snapshot and try again
-                _log.exception("refreshing failed")
 
     def refresh(self) -> None:
         """Replace the snapshot if anything changed, and record changes of entries."""
