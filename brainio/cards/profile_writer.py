@@ -23,7 +23,7 @@ from brainio.cards.profile_files import (
 from brainio.progress import show_progress
 from brainio.stimuli import STIMULUS_ID
 from brainio.text import shorten
-from brainio.views.previews import Thumbnail, build_preview, encode_thumbnail
+from brainio.views.previews import build_preview, encode_thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.stimuli import StimulusSet
+    from brainio.views.thumbnails import Thumbnail
 
 _MAX_COLUMNS = 1000  # SQLite supports at most 2000
 _MAX_TEXT = 4000  # characters

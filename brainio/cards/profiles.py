@@ -43,6 +43,7 @@ from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import SearchError
 from brainio.text import nearest
+from brainio.views.thumbnails import Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,31 +77,6 @@ class RowWithNeighbours(NamedTuple):
     row: Row
     previous: str | None
     next: str | None
-
-
-class Thumbnail(NamedTuple):
-    """A small picture of a stimulus.
-
-    Attributes
-    ----------
-    data : bytes
-        The encoded picture; empty if the stimulus has no preview.
-    media_type : str
-        Such as `image/webp`.
-    width, height : int
-        Size in pixels.
-    kind : str
-        The kind of the stimulus: `image`, `sound`, `video`, `text` or `file`.
-    note : str
-        Details: dimensions, duration, the beginning of a text, or the reason why there is no picture.
-    """
-
-    data: bytes
-    media_type: str
-    width: int
-    height: int
-    kind: str
-    note: str
 
 
 class StimulusResponse(NamedTuple):

@@ -4,7 +4,8 @@ Takes pandas and xarray objects, plain records and paths, and imports no subpack
 compute no lazy values, run no script, and escape all text of the data.
 
 Modules: `stimuli`, `arrays` and `listings` build HTML views from the templates in `rendering`; `decoders` and
-`previews` make small pictures of files; `charts` draws the statistics of cards and assemblies.
+`previews` make small pictures of files, which `thumbnails` describes; `charts` draws the statistics of cards and
+assemblies.
 
 Names load on first use, since cards and charts need no pandas.
 """

@@ -3,8 +3,8 @@ from .decoders import Preview as Preview
 from .listings import SearchHit as SearchHit
 from .listings import catalog_html as catalog_html
 from .listings import results_html as results_html
-from .previews import Thumbnail as Thumbnail
 from .previews import build_preview as build_preview
 from .previews import build_thumbnails as build_thumbnails
 from .previews import contact_sheet as contact_sheet
 from .stimuli import stimuli_html as stimuli_html
+from .thumbnails import Thumbnail as Thumbnail

@@ -6,18 +6,18 @@ not an error: the preview states the reason instead. `decoders` decodes the file
 
 from __future__ import annotations
 
-import base64
 import io
 import stat
 import unicodedata
 from pathlib import Path  # noqa: TC003 - examples name it
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from brainio.progress import readable_size
 from brainio.text import printable, shorten
 from brainio.views.decoders import Preview, decode_first_frame, decode_image, draw_wav, is_image
+from brainio.views.thumbnails import Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,25 +93,6 @@ def _kind_by_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     kinds = {"sound": _SOUNDS, "video": _VIDEOS, "text": _TEXTS, "image": Image.registered_extensions()}
     return next((kind for kind, suffixes in kinds.items() if suffix in suffixes), "file")
-
-
-class Thumbnail(NamedTuple):
-    """An encoded picture; `data` is empty if there is no picture.
-
-    `width` and `height` are in pixels; `kind` and `note` are those of the `Preview`.
-    """
-
-    data: bytes
-    media_type: str
-    width: int
-    height: int
-    kind: str
-    note: str
-
-    @property
-    def uri(self) -> str:
-        """The picture as a data URI, for the `img` elements of a self-contained page."""
-        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}" if self.data else ""
 
 
 def build_thumbnails(paths: Sequence[Path | None], size: int = 128, max_bytes: int = _MAX_BYTES) -> Iterator[Thumbnail]:
