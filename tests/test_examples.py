@@ -76,18 +76,23 @@ def test_every_example_of_contributing_data_prints_the_shown_output(
     (language, raw), *rest = found
     assert language == "python"
     Path("raw.py").write_text(raw)
-    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     commands = 0
     for language, text in rest:
         if language == "python":
             exec(compile(text, "contributing-data.md", "exec"), {})
             continue
-        for step in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, _, printed = step.partition("\n")
-            found_there = output_of(command)
-            assert checker.check_output(printed, found_there, flags), f"{command}\n{found_there}"
-            commands += 1
+        commands += check_session(text, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert commands > 5
+
+
+def check_session(text: str, flags: int) -> int:
+    """Run the commands of a terminal session, compare their output with the session, and return their number."""
+    steps = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
+    for step in steps:
+        command, _, expected = step.partition("\n")
+        printed = output_of(command)
+        assert doctest.OutputChecker().check_output(expected, printed, flags), f"{command}\n{printed}"
+    return len(steps)
 
 
 def output_of(command: str) -> str:

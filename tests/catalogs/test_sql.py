@@ -32,7 +32,7 @@ from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
 from brainio.validation import check_catalog
-from tests.catalogs.backends.test_sql_writing import row
+from tests.catalogs.rows import row
 from tests.cli.command import brainio
 from tests.postgres import PASSWORD, Postgres
 from tests.servers import MotoS3

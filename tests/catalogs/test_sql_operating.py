@@ -10,7 +10,7 @@ import pytest
 
 from brainio.catalogs import add_catalog, add_publication, append_rows, resolve
 from brainio.errors import CatalogError
-from tests.catalogs.backends.test_sql_writing import row
+from tests.catalogs.rows import row
 from tests.postgres import Postgres
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"

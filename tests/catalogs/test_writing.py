@@ -12,21 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brainio
-from brainio.catalogs import CatalogSource, amend_rows, append_rows, deprecate, history, registry, resolve, writing
+from brainio.catalogs import CatalogSource, amend_rows, append_rows, deprecate, history, resolve, writing
 from brainio.catalogs.backends import csv_remote
 from brainio.catalogs.backends.csv_base import CsvBackend
 from brainio.catalogs.csv_format import EMPTY, read_rows, with_cells_set, with_rows_added
 from brainio.catalogs.listing import read_listing
 from brainio.errors import CatalogError, CatalogRowError, EntryLookupError, ReadOnlyCatalogError
+from tests.catalogs.rows import activate_with_versions, row, text_of
 from tests.servers import HttpFolder, MotoS3
 
 ON_S3 = "s3://lab-bucket/catalogs/lab.csv"
-
-
-def row(identifier: str, **columns: str) -> dict[str, str]:
-    plain = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
-    own = {"identifier": identifier, "location": f"s3://lab-bucket/{identifier}.nc", "stimulus_set_identifier": ""}
-    return plain | own | columns
 
 
 @pytest.fixture(params=["folder", "S3"])
@@ -39,18 +34,7 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path, moto_s3: MotoS3) -> 
 @pytest.fixture
 def active_catalog(catalog: CatalogSource) -> CatalogSource:
     """An active catalog with two versions of an entry."""
-    catalog.backend.check_writable()
-    writing.add_entry(catalog, [row("lab.A")])
-    writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
-    writing.add_entry(catalog, [row("lab.B")])
-    registry.add_catalog(catalog.location)
-    return catalog
-
-
-def text_of(catalog: CatalogSource) -> str:
-    text = catalog.backend.read_current()
-    assert text is not None
-    return text
+    return activate_with_versions(catalog)
 
 
 def csv_backend(catalog: CatalogSource) -> CsvBackend:

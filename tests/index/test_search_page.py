@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import brainio
-from tests.test_examples import BLOCK, TOP, output_of
+from tests.test_examples import BLOCK, TOP, check_session
 
 
 @pytest.mark.slow(reason="starts a new process for each command of the page")
@@ -16,16 +16,11 @@ def test_every_example_of_the_search_page_prints_the_shown_output(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text = (TOP / "docs" / "search.md").read_text(encoding="utf-8")
-    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS
     commands = 0
     for language, block in BLOCK.findall(text):
         if language == "python":
             exec(compile(block, "search.md", "exec"), {"brainio": brainio})
             continue
-        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, printed = step.partition("\n")
-            found = output_of(command)
-            assert checker.check_output(printed, found, flags), f"{command}\n{found}"
-            commands += 1
+        commands += check_session(block, doctest.ELLIPSIS)
     assert commands == 11
     assert len(re.findall(r"^\d+\. ", text, re.MULTILINE)) == 10

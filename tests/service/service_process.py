@@ -131,6 +131,16 @@ class NewInterpreterProcess(ServiceProcess):
         return run_interpreter(arguments, self._environment, stderr)
 
 
+def all_pages(service: ServiceProcess, field: str, path: str) -> list[dict[str, Any]]:
+    """Return the items in a field of all pages that follow a path."""
+    items, next_page = [], path
+    while next_page:
+        page = service.get(next_page).raise_for_status().json()
+        items += page[field]
+        next_page = page["next"]
+    return items
+
+
 def run_interpreter(arguments: list[str], environment: dict[str, str], stderr: int) -> subprocess.Popen[bytes]:
     """Start `python -m brainio` in a new interpreter."""
     return subprocess.Popen([sys.executable, "-m", "brainio", *arguments], stderr=stderr, env=environment)

@@ -20,7 +20,7 @@ from brainio.service.database import SCHEMA, Database
 from brainio.service.embargoes import lift_embargo, list_embargoes, set_embargo, today
 from brainio.service.settings import read_settings
 from brainio.service.tokens import create_token, list_tokens, revoke_token
-from tests.catalogs.backends.test_sql_writing import row
+from tests.catalogs.rows import row
 from tests.cli.command import brainio as command
 from tests.reliability.processes import join, start
 

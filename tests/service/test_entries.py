@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from brainio.service.change_log import ChangeLog
 from brainio.service.database import Database
 from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
-from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
+from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, all_pages, make_lab
 
 ENTRY = f"/api/v1/entries/lab/stimulus_set/{CARNEY}"
 PATHS = [
@@ -29,16 +28,6 @@ PATHS = [
     "/catalogs/lab/publications.csv",
     "/api/v1/openapi.json",
 ]
-
-
-def all_entries(service: ServiceProcess, path: str) -> list[dict[str, Any]]:
-    """Return the entries of all pages that follow a path."""
-    entries, next_page = [], path
-    while next_page:
-        page = service.get(next_page).raise_for_status().json()
-        entries += page["entries"]
-        next_page = page["next"]
-    return entries
 
 
 def test_the_start_of_the_api_links_to_all_its_parts(service: ServiceProcess) -> None:
@@ -55,10 +44,10 @@ def test_the_list_of_catalogs_has_their_numbers_of_entries(service: ServiceProce
 
 
 def test_pages_contain_every_entry_once_in_order(service: ServiceProcess) -> None:
-    listed = all_entries(service, "/api/v1/entries?limit=7&catalog=brainscore")
+    listed = all_pages(service, "entries", "/api/v1/entries?limit=7&catalog=brainscore")
     keys = [(entry["identifier"], entry["kind"]) for entry in listed]
     assert keys == sorted(set(keys))
-    whole = all_entries(service, "/api/v1/entries?limit=1000&catalog=brainscore")
+    whole = all_pages(service, "entries", "/api/v1/entries?limit=1000&catalog=brainscore")
     assert whole == listed
     assert {entry["identifier"] for entry in whole if entry["kind"] == "assembly"} <= set(list_assemblies())
     assert {entry["identifier"] for entry in whole if entry["kind"] == "stimulus_set"} <= set(list_stimulus_sets())
@@ -78,8 +67,8 @@ def test_pages_contain_every_entry_once_in_order(service: ServiceProcess) -> Non
 def test_a_filter_returns_exactly_the_matching_entries(
     service: ServiceProcess, query: str, field: str, value: str
 ) -> None:
-    every = all_entries(service, "/api/v1/entries?limit=500")
-    filtered = all_entries(service, f"/api/v1/entries?limit=3&{query}")
+    every = all_pages(service, "entries", "/api/v1/entries?limit=500")
+    filtered = all_pages(service, "entries", f"/api/v1/entries?limit=3&{query}")
     assert filtered
     assert filtered == [entry for entry in every if entry[field] == value]
 

@@ -5,19 +5,15 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.service.service_process import CARNEY, ServiceProcess
+from tests.service.service_process import CARNEY, ServiceProcess, all_pages
 
 STIMULI = f"/api/v1/stimuli/lab/{CARNEY}"
 
 
 def all_stimuli(profiled: ServiceProcess, path: str) -> list[dict[str, Any]]:
     """Return the stimuli of all pages that follow a path."""
-    stimuli, next_page = [], path
-    while next_page:
-        page = profiled.get(next_page).raise_for_status().json()
-        stimuli += page["stimuli"]
-        next_page = page["next"]
-    assert len(stimuli) == page["total"]
+    stimuli = all_pages(profiled, "stimuli", path)
+    assert len(stimuli) == profiled.get(path).json()["total"]
     return stimuli
 
 

@@ -19,6 +19,7 @@ from brainio.catalogs.publications import publications_of
 from brainio.catalogs.writing import copy_catalog, read_contents
 from brainio.errors import BrainioError, CatalogError, CatalogRowError, ReadOnlyCatalogError
 from tests.catalogs.backends import memory_backend
+from tests.catalogs.rows import row
 from tests.servers import HttpFolder, MotoS3
 
 Fixtures = Callable[[str], object]
@@ -43,12 +44,6 @@ LOCATIONS: Mapping[str, Callable[[Fixtures], str]] = {
     "PostgreSQL": server_location,
     "memory": lambda _: f"{memory_backend.SCHEME}://{secrets.token_hex(8)}/lab",
 }
-
-
-def row(identifier: str, **cells: str) -> dict[str, str]:
-    common = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
-    own = {"identifier": identifier, "location": f"s3://lab-bucket/{identifier}.nc", "stimulus_set_identifier": ""}
-    return common | own | cells
 
 
 @pytest.fixture(params=LOCATIONS)

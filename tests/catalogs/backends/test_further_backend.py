@@ -14,7 +14,7 @@ from brainio.service.database import Database
 from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
 from tests.catalogs.backends import memory_backend
-from tests.catalogs.backends.test_contract import row
+from tests.catalogs.rows import row
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from brainio.catalogs.backends.sql import server_locks
 from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.tables import lock_catalog
 from brainio.errors import LockHeldError
-from tests.catalogs.backends.test_sql_writing import row
+from tests.catalogs.rows import row
 from tests.reliability.processes import join, start
 
 PATIENT = 3.0  # seconds; many processes on a busy machine make progress more slowly

@@ -16,7 +16,7 @@ from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import REVISIONS, VERSION_TABLE, Schema, metadata
 from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError
-from tests.catalogs.backends.test_sql_writing import row
+from tests.catalogs.rows import row
 from tests.cli.command import brainio
 from tests.reliability.processes import join, start
 

@@ -20,7 +20,6 @@ from brainio.catalogs import (
     append_rows,
     deprecate,
     history,
-    registry,
     resolve,
     writing,
 )
@@ -31,18 +30,13 @@ from brainio.catalogs.cards import read_card
 from brainio.catalogs.publications import publications_of
 from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError, CatalogRowError
+from tests.catalogs.rows import activate_with_versions, row, text_of
 from tests.reliability.processes import join, start
 from tests.tiers import scaled_examples
 
 spawning = multiprocessing.get_context("spawn")
 NUMBERS = count()
 SHARED = [HealthCheck.function_scoped_fixture]  # each example uses a separate catalog in one database
-
-
-def row(identifier: str, **columns: str) -> dict[str, str]:
-    plain = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
-    own = {"identifier": identifier, "location": f"s3://lab-bucket/{identifier}.nc", "stimulus_set_identifier": ""}
-    return plain | own | columns
 
 
 @pytest.fixture
@@ -54,17 +48,7 @@ def catalog(database: str) -> CatalogSource:
 @pytest.fixture
 def active_catalog(catalog: CatalogSource) -> CatalogSource:
     """An active catalog with two versions of an entry."""
-    writing.add_entry(catalog, [row("lab.A")])
-    writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
-    writing.add_entry(catalog, [row("lab.B")])
-    registry.add_catalog(catalog.location)
-    return catalog
-
-
-def text_of(catalog: CatalogSource) -> str:
-    text = catalog.backend.read_current()
-    assert text is not None
-    return text
+    return activate_with_versions(catalog)
 
 
 def test_a_missing_catalog_is_created_and_rows_are_appended(catalog: CatalogSource) -> None:
