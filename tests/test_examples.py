@@ -33,6 +33,7 @@ def runs_offline(text: str) -> bool:
     return not any(word in text for word in ELSEWHERE)
 
 
+@pytest.mark.filterwarnings("ignore::brainio.errors.FormatWarning")  # which an example demonstrates
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
