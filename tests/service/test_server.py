@@ -74,7 +74,7 @@ def test_sigterm_stops_the_service_after_open_downloads_are_complete(tmp_path: P
             assert service.process.poll() is None
             size += sum(len(block) for block in blocks)
         assert size == len(large)
-        assert service.stop() == 0
+        assert service.process.wait(40) == 0  # a second signal could reach the interpreter while it ends
     with pytest.raises(httpx.ConnectError):
         httpx.get(service.url, trust_env=False)
 
