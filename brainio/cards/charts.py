@@ -265,7 +265,7 @@ def _count_populations(columns: Columns) -> list[dict[str, Any]]:
     dim = columns[names[0]][0][0]
     region = _find_column_along(columns, _REGION, dim)
     animal = next((column for name in _ANIMALS if (column := _find_column_along(columns, name, dim)) is not None), None)
-    pairs = np.stack([_codes(region, columns, dim), _codes(animal, columns, dim)])
+    pairs = np.stack([_codes_of(region, columns, dim), _codes_of(animal, columns, dim)])
     if dim == _EVENT:
         neuroid = _find_column_along(columns, _NEUROID, dim)
         if neuroid is None:
@@ -353,7 +353,7 @@ def _find_column_along(columns: Columns, name: str, dim: Hashable) -> Column | N
     return column if dims == (dim,) and has_values else None
 
 
-def _codes(column: Column | None, columns: Columns, dim: Hashable) -> np.ndarray:
+def _codes_of(column: Column | None, columns: Columns, dim: Hashable) -> np.ndarray:
     if column is not None:
         return column.codes
     size = next(len(other.codes) for dims, other in columns.values() if dims == (dim,))

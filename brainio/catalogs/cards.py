@@ -165,7 +165,7 @@ def _read_many(sidecars: "Sidecars", places: list[str]) -> dict[str, bytes]:
 
 def forget_cards() -> None:
     """Read remote cards again at the next call, after this process wrote a card."""
-    _result.cache_clear()
+    _read_within_limit.cache_clear()
 
 
 def read_current_card(entry: "Entry") -> Card:
@@ -230,15 +230,15 @@ def _check_values(card: Card) -> None:
 
 
 def _read_memoized(base: str, place: str) -> Card:
-    result = _result(base, place)
+    result = _read_within_limit(base, place)
     if isinstance(result, Exception):
         raise result
     return result
 
 
 @lru_cache(maxsize=4096)
-def _result(base: str, place: str) -> Card | Exception:
-    """Return a card or the error of reading it; another thread reads it, so that the wait is limited."""
+def _read_within_limit(base: str, place: str) -> Card | Exception:
+    """Read a card in another thread, which limits the wait; return the card or the error of reading it."""
     results: list[Card | Exception] = []
 
     def read() -> None:

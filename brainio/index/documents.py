@@ -118,7 +118,7 @@ class DocumentBuilder:
             year=paper.year if paper.year is not None else _year(names),
             journal=paper.journal,
             doi=paper.doi or stored_doi(str(card.get("doi", ""))),
-            lab=_lab(entry) or paper.lab,
+            lab=_lab_of(entry) or paper.lab,
             regions=_regions(card, paper, names),
             species=_species(card, paper),
             columns=_columns(card) if card else "",
@@ -290,7 +290,7 @@ def _each(rows: Iterable[Publication], name: str) -> list[str]:
     return list(dict.fromkeys(value for row in rows if (value := row.get(name, ""))))
 
 
-def _lab(entry: Entry) -> str:
+def _lab_of(entry: Entry) -> str:
     match = _LAB.match(entry.identifier) or next(filter(None, map(_LAB.match, entry.aliases)), None)
     return match[1] if match else ""
 

@@ -242,7 +242,7 @@ def data_chunk_sizes(dims: Sequence[str], shape: Sequence[int], itemsize: int) -
         if others == [*shape[:axis], *shape[axis + 1 :]]:
             room = -(-_MIN_CHUNK_BYTES // (math.prod(others) * itemsize))
             sizes[axis] = min(shape[axis], max(sizes[axis], room))
-    return _equalize(sizes, shape)
+    return _equalize_chunks(sizes, shape)
 
 
 def coordinate_chunk_sizes(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
@@ -267,7 +267,7 @@ def coordinate_chunk_sizes(shape: Sequence[int], itemsize: int) -> tuple[int, ..
     """
     sizes = list(shape)
     _shrink(sizes, range(len(sizes)), itemsize)
-    return _equalize(sizes, shape)
+    return _equalize_chunks(sizes, shape)
 
 
 def _shrink(sizes: list[int], axes: Iterable[int], itemsize: int, least: int = 1) -> None:
@@ -277,7 +277,7 @@ def _shrink(sizes: list[int], axes: Iterable[int], itemsize: int, least: int = 1
         sizes[axis] = min(sizes[axis], max(least, room))
 
 
-def _equalize(sizes: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+def _equalize_chunks(sizes: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     counts = [-(-whole // size) for size, whole in zip(sizes, shape, strict=True)]
     return tuple(-(-whole // count) for count, whole in zip(counts, shape, strict=True))
 

@@ -330,7 +330,7 @@ def value_difference(
     elif before.dtype != after.dtype:
         return f"has the type {before.dtype.str} and would have {after.dtype.str}"
     else:
-        same = _same_bits(before, after)
+        same = _have_same_bits(before, after)
         if are_labels and before.dtype.kind in "fc":
             same |= np.isnan(before) & np.isnan(after)
     if same.all():
@@ -346,7 +346,7 @@ def _to_python_scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
 
 
-def _same_bits(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def _have_same_bits(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     if before.dtype.kind == "f" and before.dtype.itemsize in (2, 4, 8):
         bits = f"u{before.dtype.itemsize}"
         return np.asarray(before.view(bits) == after.view(bits))

@@ -86,7 +86,7 @@ def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.P
     "b","b.png",
     <BLANKLINE>
     """
-    table = _stored_columns(proto_stimulus_set)
+    table = _columns_to_store(proto_stimulus_set)
     content = _format_typed_csv(table)
     _raise_for_faults(_differences(table, content))
     return _write(content, Path(target_path))
@@ -94,10 +94,10 @@ def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.P
 
 def write_stimulus_csv(stimulus_set: StimulusSet, target: Path) -> str:
     """Do the same as `create_stimulus_csv` except verify the file; the caller reads it back."""
-    return _write(_format_typed_csv(_stored_columns(stimulus_set)), target)
+    return _write(_format_typed_csv(_columns_to_store(stimulus_set)), target)
 
 
-def _stored_columns(stimulus_set: StimulusSet) -> pd.DataFrame:
+def _columns_to_store(stimulus_set: StimulusSet) -> pd.DataFrame:
     table = pd.DataFrame(stimulus_set)
     return table.loc[:, table.columns != PATH_IN_STORE]
 

@@ -224,13 +224,13 @@ class TypedCsv:
 
     def _cell_ends(self) -> np.ndarray:
         """Return the position after each cell: the commas and line feeds outside quotes."""
-        places = np.flatnonzero(_is_special(self._bytes))
+        places = np.flatnonzero(_is_delimiter(self._bytes))
         is_quote = self._bytes[places] == _QUOTE
         is_inside = np.logical_xor.accumulate(is_quote)
         quotes = places[is_quote]
         openers, closers = quotes[0::2], quotes[1::2]
         before, after = self._bytes[openers - 1], self._bytes[closers + 1]
-        misplaced = np.concatenate((openers[~_is_special(before) & (openers > 0)], closers[~_is_special(after)]))
+        misplaced = np.concatenate((openers[~_is_delimiter(before) & (openers > 0)], closers[~_is_delimiter(after)]))
         if misplaced.size or is_inside[-1]:
             line = self._line(int(misplaced.min()) if misplaced.size else int(quotes[-1]))
             raise self._error(
@@ -283,7 +283,7 @@ class TypedCsv:
         return StimulusSetFormatError(f"{self._place} {fault}")
 
 
-def _is_special(characters: np.ndarray) -> np.ndarray:
+def _is_delimiter(characters: np.ndarray) -> np.ndarray:
     return (characters == _QUOTE) | (characters == _COMMA) | (characters == _LINE_FEED)
 
 
