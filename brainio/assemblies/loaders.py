@@ -350,6 +350,8 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
     def merge_stimulus_set_meta(self, assy: Any, stimulus_set: pd.DataFrame) -> Any:
         """Add each column of the stimulus set that the assembly lacks, as a level next to `stimulus_id`.
 
+        `load` calls this method with the array of the file, before it constructs the assembly from the result.
+
         Raises
         ------
         AssemblyFormatError
