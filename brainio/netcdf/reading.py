@@ -258,6 +258,7 @@ class _RecoverableVariable:
 
 def read_coordinates(array: xr.DataArray, store: Store) -> None:
     """Read all coordinates of an opened array in place, text along one dimension as `CodedText`."""
+    raw_variables = store.ds.variables  # `ds` acquires the lock at each access
     for name, variable in list(coords_of(array).items()):
         if isinstance(variable, xr.IndexVariable):
             missing = find_missing(variable)
@@ -265,7 +266,7 @@ def read_coordinates(array: xr.DataArray, store: Store) -> None:
                 _set_dimension_coordinate(array, name, mask_texts(np.asarray(variable.values, dtype=object), missing))
             continue
         rows = _TEXT_BLOCK_ROWS if isinstance(store, _FileStore) else variable.size  # a stream fetches each chunk once
-        text = read_coded_text(variable, store.ds.variables[name], rows)
+        text = read_coded_text(variable, raw_variables[name], rows)
         # `variable.load()`, or setting `variable.values`, would import dask
         values = mask_texts(np.asarray(variable.values), find_missing(variable)) if text is None else text
         set_stored_values(variable, values)
@@ -312,29 +313,31 @@ def read_lazily(array: xr.DataArray) -> None:
 def read_lazily_by_blocks(array: xr.DataArray, store: NetCDF4DataStore) -> None:
     """Defer reading the values of an array of a local file, in place; blocks are read without decoding if possible."""
     variable, name = array.variable, str(array.name)
-    raw = store.ds.variables[name]
+    file = store.ds
+    raw = file.variables[name]
     if not _needs_decoding(variable, raw):
         # decoding would copy each block, only to replace NaN with NaN
         stored = stored_values(store.open_store_variable(name, raw))
         set_stored_values(variable, LazilyIndexedArray(stored))
-    _limit_chunk_cache(store, raw)
+    _limit_chunk_cache(file, raw)
     read_lazily(array)
 
 
 def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
     """Read the values of an opened array, in place."""
     variable = array.variable
-    raw = store.ds.variables[array.name]
+    file = store.ds
+    raw = file.variables[array.name]
     if _needs_decoding(variable, raw):
         set_stored_values(variable, np.asarray(variable.values))
         return
     raw.set_auto_maskandscale(False)
-    _limit_chunk_cache(store, raw)
+    _limit_chunk_cache(file, raw)
     set_stored_values(variable, np.asarray(raw[...]))
 
 
-def _limit_chunk_cache(store: NetCDF4DataStore, raw: Any) -> None:
-    if store.ds.data_model.startswith("NETCDF4"):  # netCDF-3 has no chunks
+def _limit_chunk_cache(file: netCDF4.Dataset, raw: Any) -> None:
+    if file.data_model.startswith("NETCDF4"):  # netCDF-3 has no chunks
         raw.set_var_chunk_cache(size=_CHUNK_CACHE_BYTES)
 
 
