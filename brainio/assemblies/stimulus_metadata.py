@@ -217,9 +217,10 @@ def _dimension_of_ids(assembly: xr.DataArray, where: str) -> Hashable:
     """Return the dimension of `stimulus_id`; raise AssemblyFormatError unless there is exactly one."""
     variable = coords_of(assembly).get(STIMULUS_ID)
     if variable is None:
+        # A dimension of that name has a coordinate, too, once it is indexed.
+        listed = [name for name in coords_of(gather_indexes(assembly)) if name != STIMULUS_ID]
         raise AssemblyFormatError(
-            f"{where} has no coordinate 'stimulus_id' (nor 'image_id') to join the stimulus set by; it has "
-            f"{list(coords_of(gather_indexes(assembly)))}"
+            f"{where} has no coordinate 'stimulus_id' (nor 'image_id') to join the stimulus set by; it has {listed}"
         )
     if variable.ndim != 1:
         raise AssemblyFormatError(

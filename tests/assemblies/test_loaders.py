@@ -154,6 +154,14 @@ def test_joining_twice_adds_nothing(tmp_path: Path, stimulus_set: StimulusSet) -
     assert loader.merge_stimulus_set_meta(once, stimulus_set).identical(once)
 
 
+def test_a_dimension_named_stimulus_id_without_that_coordinate_is_an_error(
+    tmp_path: Path, stimulus_set: StimulusSet
+) -> None:
+    path = write_column(tmp_path / "a.nc", "stimulus_id", "repetition", [0, 1])
+    with pytest.raises(AssemblyFormatError, match=r"has no coordinate 'stimulus_id' .*; it has \['repetition'\]"):
+        DataAssembly.from_files(path, stimulus_set=stimulus_set)
+
+
 def test_missing_stimuli_are_an_error_that_names_them(tmp_path: Path, stimulus_set: StimulusSet) -> None:
     named = r"a\.nc has 1 stimuli, in 2 of 3 presentations, that the stimulus set lab\.Set of 1 lacks, such as 'a'\."
     with pytest.raises(AssemblyFormatError, match=f"{named}.*allow_missing_stimuli=True"):
