@@ -65,12 +65,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use two workers more than cores for whole folders, because tests often wait for other processes.
+    """Use one worker more than cores for whole folders, because tests often wait for other processes.
 
     Single files and tests run in this process.
     """
     are_files = config.args_source is pytest.Config.ArgsSource.ARGS and all(".py" in arg for arg in config.args)
-    return 0 if are_files else (os.cpu_count() or 1) + 2
+    return 0 if are_files else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)  # after `-m` and `-k`
