@@ -74,7 +74,7 @@ def main() -> None:
     # Its metadata require an older numpy; its data and its drawing do not.
     step("install the source of the demo", PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "stimupy==1.2.0")
     # Tests start hundreds of processes, which would otherwise all compile it where PYTHONDONTWRITEBYTECODE is set.
-    step("compile", PYTHON, "-m", "compileall", "-q", "brainio")
+    step("compile", PYTHON, "-m", "compileall", "-q", "brainio", "tests")
     step("ruff check", PYTHON, "-m", "ruff", "check")
     step("ruff format", PYTHON, "-m", "ruff", "format", "--check")
     step("mypy", PYTHON, "-m", "mypy")

@@ -31,6 +31,7 @@ def service(
         yield running
 
 
+@pytest.mark.slow(reason="sends hundreds of random requests")
 def test_generated_requests_get_documented_answers(service: ServiceProcess) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/api/v1/openapi.json")
     results = list(schema.get_all_operations())
