@@ -60,6 +60,7 @@ def test_cases_that_the_peer_lacks_agree_with_the_floor(tmp_path: Path) -> None:
     assert [(record["name"], record["answers_equal"]) for record in result["rows"]] == [(name, True) for name in names]
 
 
+@slow
 def test_only_selected_cases_are_measured(tmp_path: Path) -> None:
     done, result = run(tmp_path, "--only", "subset", "read_written", "--repeats", "2")
     assert done.returncode == 0, done.stderr

@@ -61,6 +61,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
+@pytest.mark.slow(reason="runs a whole packaging script")
 @needs_stimupy
 def test_the_script_finds_the_published_numbers(packaged: tuple[Path, str]) -> None:
     assert "43 stimuli, 2752 presentations, split-half correlation 0.995" in packaged[1]

@@ -176,6 +176,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
     assert (profile_files_on_disk(), unfinished_files()) == ([], [])
 
 
+@pytest.mark.slow(reason="starts several processes that build profiles")
 def test_two_processes_build_one_profile(tmp_path: Path) -> None:
     entry = publish_many(tmp_path, count=150)
     builders = [start_build(tmp_path) for _ in range(2)]

@@ -382,7 +382,9 @@ def test_only_one_of_8_processes_builds_a_missing_index(lab: Lab, tmp_path: Path
     assert len(list(notes.iterdir())) == 1
 
 
-@pytest.mark.parametrize("has_older_index", [True, False])
+@pytest.mark.parametrize(
+    "has_older_index", [True, pytest.param(False, marks=pytest.mark.slow(reason="kills further processes"))]
+)
 def test_a_killed_index_build_leaves_no_trace(lab: Lab, has_older_index: bool) -> None:
     def rows(count: int) -> None:
         common = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "location": "s3://b/k"}

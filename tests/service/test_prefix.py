@@ -35,7 +35,10 @@ class PrefixedService(NamedTuple):
     public_url: str
 
 
-@pytest.fixture(scope="module", params=["forwards the path", "removes the path"])
+slow = pytest.mark.slow(reason="starts a second service and nginx")
+
+
+@pytest.fixture(scope="module", params=["forwards the path", pytest.param("removes the path", marks=slow)])
 def prefixed(
     request: pytest.FixtureRequest, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrefixedService]:

@@ -149,6 +149,7 @@ def test_workers_end_and_release_the_port_if_their_parent_is_killed(tmp_path: Pa
             httpx.get(service.url, trust_env=False)
 
 
+@pytest.mark.slow(reason="starts two services with several worker processes")
 def test_a_new_service_removes_the_metrics_files_of_a_killed_service(tmp_path: Path) -> None:
     settings = {"BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab")), "TMPDIR": str(tmp_path)}
     with ServiceProcess(tmp_path / "served", "--workers", "2", **settings) as service:
