@@ -1,4 +1,4 @@
-"""Plugin that reports CPU seconds by folder and by test: `python -m pytest -p tests.cpu_times [--cpu-times FILE]`.
+"""Plugin that reports CPU seconds by folder and by test: `python -m pytest -p tests.cpu_times [--cpu-times=FILE]`.
 
 CPU time is comparable between a quiet and a busy machine, wall time is not. It covers the test process and its child
 processes, without daemons (PostgreSQL).
